@@ -1,0 +1,1 @@
+export interface Pattern { readonly text: string }

@@ -1,0 +1,200 @@
+/**
+ * All that a door (command line, API, page) may ask of a project. Plain data in and out: every report is JSON as it is,
+ * the shapes are the contract of `docs/cli-json.md`. The same interface is served by a running daemon through its door
+ * and by an engine opened for one command.
+ *
+ * Targets are what people type: a path (`output/001.json`), a stage (`output` or `echo#output`), a task
+ * (`output@001`, `echo#output@001`), a pipeline (`echo`) or a glob over any of these (`output@0*`). All times are ISO 8601 UTC.
+ */
+import type { ErrorCategory, Manifest } from "../core/model/manifest.ts";
+import type { Problem } from "../core/model/problem.ts";
+import type { Result } from "../core/model/result.ts";
+import type { EntityId, Evidence, ReasonCode, RelPath, Status } from "../core/model/words.ts";
+import type { AttemptRow, Owner, WatchHealth } from "../ports.ts";
+
+/** Status word to how many; words with zero are left out. */
+export type StatusCounts = Readonly<Partial<Record<Status, number>>>;
+
+export interface StageReport {
+  readonly pipeline: string;
+  readonly stage: string;
+  readonly type: "source" | "transform" | "sink";
+  readonly pattern: string;
+  readonly counts: StatusCounts;
+  readonly held: boolean;
+}
+
+/** A task that needs eyes. */
+export interface TroubleReport {
+  /** `stage@entity`. */
+  readonly task: string;
+  readonly pipeline: string;
+  readonly status: Status;
+  readonly error: string;
+  readonly attempts: number;
+  readonly maxAttempts: number;
+  readonly nextRetryAt: string | null;
+}
+
+export interface RootReport {
+  /** As the definition says it, relative to the project folder. */
+  readonly root: string;
+  readonly daemon: Owner | null;
+  /** When the counters were last true: now for a daemon, else the time of the last look; `null` when never looked. */
+  readonly asOf: string | null;
+  readonly watcher: WatchHealth | null;
+  /** How often the reconcile scan comes, in seconds, as stretched by its own cost. */
+  readonly scanIntervalSeconds: number;
+  readonly stages: readonly StageReport[];
+  /** At most 20, the most recent first. */
+  readonly trouble: readonly TroubleReport[];
+  readonly troubleTotal: number;
+  readonly nextRetryAt: string | null;
+  /** Definitions that do not load now (their last good version runs), and other standing warnings. */
+  readonly problems: readonly Problem[];
+}
+export interface StatusReport {
+  readonly version: 1;
+  readonly roots: readonly RootReport[];
+}
+
+/** A task with its verdict. */
+export interface TaskReport {
+  readonly root: string;
+  readonly pipeline: string;
+  readonly stage: string;
+  readonly entity: EntityId;
+  /** `stage@entity`. */
+  readonly task: string;
+  readonly path: RelPath;
+  readonly status: Status;
+  readonly reasons: readonly ReasonCode[];
+  readonly evidence: readonly Evidence[];
+  /** What it waits for or is blocked by: paths or tasks, each with why. */
+  readonly waitingFor: readonly string[];
+  readonly failure: {
+    readonly error: string;
+    readonly category: ErrorCategory;
+    readonly attempts: number;
+    readonly maxAttempts: number;
+    readonly nextRetryAt: string | null;
+  } | null;
+}
+export interface PlanReport {
+  readonly version: 1;
+  /** What would run, in order, then what follows from it (`upstream-stale`). */
+  readonly tasks: readonly TaskReport[];
+  readonly counts: StatusCounts;
+}
+export interface ExplainReport {
+  readonly version: 1;
+  readonly task: TaskReport;
+  /** One sentence: what it is and why. */
+  readonly summary: string;
+  /** Declared inputs and recorded reads: what the output was made from and what is there now. */
+  readonly inputs: readonly { readonly path: RelPath; readonly declared: boolean; readonly recorded: string | null; readonly now: string | null }[];
+  readonly output: { readonly path: RelPath; readonly recorded: string | null; readonly now: string | null };
+  readonly code: { readonly recorded: string | null; readonly now: string | null };
+  readonly producedAt: string | null;
+  readonly runId: string | null;
+}
+/** Why nothing happened to a path. */
+export interface WhyNotReport {
+  readonly version: 1;
+  readonly path: string;
+  /** Each line one fact, the deciding one last. */
+  readonly reasons: readonly string[];
+  /** Tasks of this path, if it matches. */
+  readonly tasks: readonly TaskReport[];
+}
+export interface ListReport {
+  readonly version: 1;
+  readonly total: number;
+  readonly tasks: readonly TaskReport[];
+}
+export interface ShowReport {
+  readonly version: 1;
+  readonly root: string;
+  readonly entity: EntityId;
+  /** Where the manifest is, relative to the root. */
+  readonly file: RelPath;
+  readonly manifest: Manifest;
+}
+export interface HistoryReport {
+  readonly version: 1;
+  readonly attempts: readonly (Omit<AttemptRow, "startedAt" | "log"> & { readonly root: string; readonly startedAt: string })[];
+}
+export interface LogsReport {
+  readonly version: 1;
+  /** Oldest first. */
+  readonly entries: readonly {
+    readonly task: string;
+    readonly runId: string;
+    readonly attempt: number;
+    readonly result: AttemptRow["result"];
+    readonly startedAt: string;
+    readonly error: string | null;
+    readonly log: string;
+  }[];
+}
+/** What a command changed. */
+export interface ActionReport {
+  readonly version: 1;
+  /** Tasks or stages, as people type them. */
+  readonly changed: readonly string[];
+  /** What was left alone, and why. */
+  readonly refused: readonly { readonly target: string; readonly why: string }[];
+}
+export interface GraphReport {
+  readonly version: 1;
+  readonly stages: readonly { readonly root: string; readonly pipeline: string; readonly stage: string; readonly type: string; readonly pattern: string; readonly node: string | null }[];
+  /** `by` is `input` inside a pipeline, `pattern` where pipelines chain. Ends are `pipeline#stage`. */
+  readonly edges: readonly { readonly from: string; readonly to: string; readonly by: "input" | "pattern" }[];
+}
+export interface RunReport {
+  readonly version: 1;
+  /** Attempts by result word. */
+  readonly results: Readonly<Partial<Record<AttemptRow["result"], number>>>;
+  /** Statuses of all tasks at the end. */
+  readonly counts: StatusCounts;
+  /** Files that did not settle in time. */
+  readonly unsettled: readonly RelPath[];
+  readonly trouble: readonly TroubleReport[];
+  readonly durationMs: number;
+  /** Whether work failed, is retrying, blocked or quarantined, or files did not settle: exit code 1. */
+  readonly failed: boolean;
+}
+
+export interface ListQuery {
+  readonly targets?: readonly string[];
+  readonly status?: readonly Status[];
+  /** Default 1000; `total` counts all. */
+  readonly limit?: number;
+}
+
+export interface Control {
+  /** From the counters (a daemon's are live); with `scan` the disk is looked at first. */
+  status(query: { readonly scan?: boolean }): Promise<Result<StatusReport>>;
+  plan(query: { readonly targets?: readonly string[] }): Promise<Result<PlanReport>>;
+  explain(query: { readonly target: string }): Promise<Result<ExplainReport>>;
+  whyNot(query: { readonly path: string }): Promise<Result<WhyNotReport>>;
+  list(query: ListQuery): Promise<Result<ListReport>>;
+  show(query: { readonly entity: string }): Promise<Result<ShowReport>>;
+  history(query: { readonly target?: string; readonly limit?: number; readonly result?: AttemptRow["result"] }): Promise<Result<HistoryReport>>;
+  logs(query: { readonly target?: string; readonly limit?: number; readonly sinceMs?: number }): Promise<Result<LogsReport>>;
+  graph(query: { readonly targets?: readonly string[] }): Promise<Result<GraphReport>>;
+  /** Clears failures and runs again now. */
+  retry(query: { readonly targets: readonly string[] }): Promise<Result<ActionReport>>;
+  /** Runs though nothing changed. */
+  invalidate(query: { readonly targets: readonly string[] }): Promise<Result<ActionReport>>;
+  /** Takes outputs as they are now for the right ones: edited, foreign or made by older code. */
+  accept(query: { readonly targets: readonly string[] }): Promise<Result<ActionReport>>;
+  /** Stops stages or tasks from starting. */
+  hold(query: { readonly targets: readonly string[] }): Promise<Result<ActionReport>>;
+  release(query: { readonly targets: readonly string[] }): Promise<Result<ActionReport>>;
+  /** Looks at everything, works until quiet and says what happened: `run`. `wait` waits for retries too. */
+  run(query: { readonly settleTimeoutMs?: number; readonly wait?: boolean }): Promise<Result<RunReport>>;
+}
+
+/** Names of the calls that change something: they need the root's owner. */
+export const WRITE_CALLS: readonly (keyof Control)[] = ["retry", "invalidate", "accept", "hold", "release", "run"];

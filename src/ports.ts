@@ -1,0 +1,414 @@
+/**
+ * The agreements between the engine and the world: small interfaces, no code.
+ * `adapters/` implements them, `engine/` uses them, tests replace them.
+ */
+import type { NodeTypeInfo } from "./core/pipeline/node-type.ts";
+import type { ErrorCategory, Manifest } from "./core/model/manifest.ts";
+import type { NodeSpec, Validation } from "./core/model/pipeline.ts";
+import type { Problem } from "./core/model/problem.ts";
+import type { Result } from "./core/model/result.ts";
+import type {
+  AbsPath,
+  CodeHash,
+  ContentHash,
+  EntityId,
+  MonoMs,
+  RelPath,
+  StageKey,
+  TaskKey,
+  Vars,
+  WallMs,
+} from "./core/model/words.ts";
+
+// ---------------------------------------------------------------- time and chance
+
+/** Both clocks and the timers. Waits use the monotonic clock only. */
+export interface Clock {
+  wallMs(): WallMs;
+  monoMs(): MonoMs;
+  /** Calls `fire` once after `delayMs` of monotonic time (at least 0; any length) unless cancelled. */
+  after(delayMs: number, fire: () => void): Timer;
+}
+export interface Timer {
+  cancel(): void;
+}
+
+export interface Random {
+  /** Uniform in [0, 1). */
+  next(): number;
+  /** 12 lower-case base-36 characters, unique for practical purposes; sorts by creation time to the millisecond. */
+  id(): string;
+}
+
+// ---------------------------------------------------------------- disk
+
+export interface FileStat {
+  readonly kind: "file" | "folder" | "symlink" | "other";
+  readonly size: number;
+  readonly mtimeMs: number;
+  readonly ctimeMs: number;
+  readonly ino: number;
+  readonly dev: number;
+}
+
+/**
+ * The disk, synchronous (measured: a third to a fifth of the cost of promises on the hot path), absolute paths.
+ * What is absent is `undefined` or `false`; every other failure throws Node's error with its `code` (ENOSPC, EACCES, EIO ...).
+ */
+export interface Disk {
+  lstat(path: AbsPath): FileStat | undefined;
+  /** Follows symlinks. */
+  stat(path: AbsPath): FileStat | undefined;
+  realpath(path: AbsPath): AbsPath | undefined;
+  /** Names in a folder, in the disk's order; `undefined` when there is no such folder. Undecodable bytes come as U+FFFD. */
+  list(path: AbsPath): string[] | undefined;
+  /** The same as raw bytes, to tell which names are not UTF-8. */
+  listBytes(path: AbsPath): Uint8Array[] | undefined;
+  read(path: AbsPath): Uint8Array | undefined;
+  /** Creates or replaces in place (for staged files only); makes no folders. `sync` forces the bytes to the medium. */
+  write(path: AbsPath, bytes: Uint8Array | string, options?: { readonly sync?: boolean; readonly mode?: number }): void;
+  /** Atomic within one file system; EXDEV otherwise. */
+  rename(from: AbsPath, to: AbsPath): void;
+  /** Copies a file or a tree, contents and modes; symlinks stay symlinks. */
+  copy(from: AbsPath, to: AbsPath): void;
+  makeFolders(path: AbsPath): void;
+  /** Removes a file or an empty folder; `false` when it was absent. */
+  remove(path: AbsPath): boolean;
+  /** Removes a whole tree, if there. */
+  removeTree(path: AbsPath): void;
+  /** Forces a file or a folder's entries to the medium. */
+  sync(path: AbsPath): void;
+}
+
+/** What is at a state's path, symlinks inside the root followed. */
+export type Look =
+  | { readonly is: "absent" }
+  | { readonly is: "file" | "folder"; readonly stat: FileStat }
+  /** There is something, but it cannot be a state: a link that leads outside, a FIFO, a socket, no permission. */
+  | { readonly is: "refused"; readonly reason: string };
+
+/** A read that is proved untorn as far as a stat can: equal before and after, and a regular file all the while. */
+export type StateRead =
+  | { readonly is: "read"; readonly bytes: Uint8Array; readonly hash: ContentHash; readonly stat: FileStat }
+  | { readonly is: "absent" }
+  /** It changed while being read: look again when it is quiet. */
+  | { readonly is: "changing" }
+  | { readonly is: "refused"; readonly reason: string };
+export type StateHash =
+  | { readonly is: "hashed"; readonly hash: ContentHash; readonly stat: FileStat }
+  | { readonly is: "absent" }
+  | { readonly is: "changing" }
+  | { readonly is: "refused"; readonly reason: string };
+
+/** Reads states of one root: never outside it, never a FIFO, never torn. Folder states' paths end with `/`. */
+export interface StateReader {
+  look(path: RelPath): Look;
+  read(path: RelPath): StateRead;
+  /** XXH64 of a file, in chunks with constant memory; of a folder, of its tree. Blocks: for small states. */
+  hashNow(path: RelPath): StateHash;
+  /** The same in slices, letting others run in between: for states of any size. */
+  hash(path: RelPath): Promise<StateHash>;
+}
+
+// ---------------------------------------------------------------- watching
+
+/** A subtree to watch: everything at or below `path` (relative to the root; `""` is the root itself). */
+export interface WatchBase {
+  readonly path: RelPath;
+  /** How many levels below it matter; `Infinity` for patterns that match across `/` and for folder states. */
+  readonly depth: number;
+}
+
+/** Something may have changed: look there. Hints may be late, repeated, in any order, wrong or missing. */
+export type ChangeHint =
+  | { readonly kind: "path"; readonly path: RelPath }
+  /** Look at everything below this folder. */
+  | { readonly kind: "folder"; readonly path: RelPath; readonly cause: RescanCause };
+export type RescanCause = "storm" | "watch-error" | "late-loop" | "new-folder" | "folder-event" | "gone";
+
+export interface WatchHealth {
+  readonly mode: "live" | "polling" | "degraded" | "blind";
+  /** Why it is not `live`; empty when it is. */
+  readonly reason: string;
+  readonly watchedFolders: number;
+  /** Folder hints since the start, by cause. */
+  readonly rescans: Readonly<Partial<Record<RescanCause, number>>>;
+}
+
+export interface ChangeSource {
+  /** Resolves when events are really delivered (or when it is known that they are not: see `health`). */
+  start(bases: readonly WatchBase[], onHint: (hint: ChangeHint) => void): Promise<void>;
+  /** Other definitions, other bases: what stays is not interrupted. */
+  update(bases: readonly WatchBase[]): Promise<void>;
+  health(): WatchHealth;
+  close(): Promise<void>;
+}
+
+// ---------------------------------------------------------------- the store
+
+/** Reads and writes the manifests of one root. */
+export interface ManifestStore {
+  /** `undefined`: none yet. A corrupt file is set aside (a warning goes to `onProblem`) and counts as none; a newer version is a failure. */
+  read(id: EntityId): Result<Manifest | undefined>;
+  /** Atomic; nothing is written when the bytes are equal. A manifest without states and failures is removed. */
+  write(manifest: Manifest, options?: { readonly sync?: boolean }): void;
+  /** Every entity that has a manifest, sorted by code units. */
+  ids(): EntityId[];
+  /** Where it is (or would be), relative to the root. */
+  fileOf(id: EntityId): RelPath;
+}
+
+/** `.millrace/index.db`: derived, may be deleted. Blobs by name, replaced in one transaction; a small JSON document beside them. */
+export interface IndexStore {
+  /** `undefined` when there is none or it cannot be used (damaged, other format): it is rebuilt from disk and manifests. */
+  load(): { readonly meta: Readonly<Record<string, unknown>>; readonly blobs: ReadonlyMap<string, Uint8Array> } | undefined;
+  /** Only the document: cheap, for `status`. */
+  loadMeta(): Readonly<Record<string, unknown>> | undefined;
+  /** Blobs not named stay as they are; `null` removes one. */
+  save(meta: Readonly<Record<string, unknown>>, blobs: ReadonlyMap<string, Uint8Array | null>): void;
+  saveMeta(meta: Readonly<Record<string, unknown>>): void;
+  close(): void;
+}
+
+/** `.millrace/controls.json`: what people told us about stages and tasks. Version 1. */
+export interface Controls {
+  readonly version: 1;
+  /** Held stages and tasks, key to when (ISO 8601). */
+  readonly held: Readonly<Record<StageKey | TaskKey, string>>;
+  /** Tasks to run though nothing changed, key to when. */
+  readonly forced: Readonly<Record<TaskKey, string>>;
+}
+export interface ControlsStore {
+  read(): Controls;
+  write(controls: Controls): void;
+}
+
+/** What was moved aside: `.millrace/trash/`. */
+export interface Trash {
+  /** Moves a state there with a note; returns where it is now, relative to the root. */
+  put(path: RelPath, why: string): RelPath;
+}
+
+export interface Owner {
+  readonly pid: number;
+  readonly host: string;
+  /** ISO 8601. */
+  readonly since: string;
+  /** Where its control door is; empty for a one-shot run. */
+  readonly door: string;
+}
+/** `.millrace/owner`: an operating-system lock, free at once when its process dies. */
+export interface OwnerLock {
+  /** Fails with M110, naming the owner, when another process holds the root. */
+  acquire(owner: Owner): Result<void>;
+  /** Who holds it now; `undefined` when nobody does. */
+  current(): Owner | undefined;
+  release(): void;
+}
+
+// ---------------------------------------------------------------- the ledger
+
+export interface AttemptRow {
+  readonly runId: string;
+  readonly taskKey: TaskKey;
+  readonly pipeline: string;
+  readonly stage: string;
+  readonly entity: EntityId;
+  readonly path: RelPath;
+  /** 1 for the first try under a signature. */
+  readonly attempt: number;
+  readonly result: "ran" | "unchanged" | "skipped" | "failed" | "interrupted" | "dropped";
+  /** Why it ran: reason codes joined by spaces. */
+  readonly reasons: string;
+  readonly startedAt: WallMs;
+  readonly durationMs: number;
+  readonly contentHash: ContentHash | null;
+  readonly error: string | null;
+  readonly category: ErrorCategory | null;
+  /** The end of what it printed and logged; empty when nothing. */
+  readonly log: string;
+}
+export interface AttemptFilter {
+  readonly pipeline?: string;
+  readonly stage?: string;
+  readonly entity?: EntityId;
+  readonly result?: AttemptRow["result"];
+  readonly runId?: string;
+  readonly sinceMs?: WallMs;
+  /** Newest first, at most so many; default 100. */
+  readonly limit?: number;
+}
+/** `.millrace/ledger.db`: the history of runs. */
+export interface Ledger {
+  /** One transaction. */
+  add(rows: readonly AttemptRow[]): void;
+  attempts(filter: AttemptFilter): AttemptRow[];
+  close(): void;
+}
+
+// ---------------------------------------------------------------- queue
+
+/** One unfinished piece of work; at most one per task. */
+export interface Job {
+  readonly taskKey: TaskKey;
+  readonly stageKey: StageKey;
+  readonly pipeline: string;
+  /** Higher first. */
+  readonly priority: number;
+  /** Within a priority: smaller first (when its input arrived). */
+  readonly order: number;
+  /** When it may start, monotonic; 0 for at once. */
+  readonly dueAt: MonoMs;
+  /** Jobs of one lane `batch` may be handed out many at a time; each of the others alone. */
+  readonly lane: "batch" | "single";
+}
+export interface LaneLimits {
+  /** Attempts of one pipeline at one time. */
+  pipeline(name: string): number;
+  /** Attempts of one stage at one time. */
+  stage(key: StageKey): number;
+}
+export interface JobQueue {
+  /** Adds, or replaces the waiting job of this task. A running task's new job waits until it has ended. */
+  put(job: Job): void;
+  /** Forgets a waiting job; says whether there was one. */
+  drop(taskKey: TaskKey): boolean;
+  isRunning(taskKey: TaskKey): boolean;
+  isWaiting(taskKey: TaskKey): boolean;
+  counts(): { readonly waiting: number; readonly due: number; readonly running: number };
+  /** The earliest due time of a waiting job; `undefined` when none waits. */
+  nextDue(): MonoMs | undefined;
+  /** Starts nothing new (true) or goes on (false). */
+  pause(paused: boolean): void;
+  /** Resolves when nothing runs and nothing is due (waiting for later is idle). */
+  onIdle(): Promise<void>;
+}
+
+// ---------------------------------------------------------------- running nodes
+
+/** What the node of a stage is today. */
+export interface NodeCode {
+  readonly codeHash: CodeHash;
+  readonly paramsHash: string;
+  /** Tool name to the hash of what its version command printed. */
+  readonly toolHashes: Readonly<Record<string, string>>;
+  /** Files whose change changes the code, absolute, sorted: what to watch. */
+  readonly files: readonly AbsPath[];
+  /** The compiled modules that run, by the node's place in the stage: `node`, `then`, `else`. */
+  readonly modules: Readonly<Record<string, AbsPath>>;
+}
+
+/** The nodes of a stage as the runner needs them; one object per stage, shared by its requests. */
+export interface StageWork {
+  readonly stageKey: StageKey;
+  readonly node: NodeSpec;
+  readonly then: NodeSpec | undefined;
+  readonly else: NodeSpec | undefined;
+  readonly validation: Validation;
+  readonly timeoutMs: number;
+  readonly env: readonly string[];
+  readonly code: NodeCode;
+  /** The folder that relative module and command paths start from. */
+  readonly pipelinesFolder: AbsPath;
+}
+
+/** One state an attempt may read. */
+export interface InputItem {
+  readonly id: EntityId;
+  readonly vars: Vars;
+  readonly path: RelPath;
+}
+/** A named set of states: `list` tells whether it is a group (then `.items`) or exactly one. */
+export interface InputSet {
+  readonly name: string;
+  readonly list: boolean;
+  readonly items: readonly InputItem[];
+}
+
+export interface AttemptRequest {
+  readonly attemptId: string;
+  readonly work: StageWork;
+  readonly taskKey: TaskKey;
+  readonly entity: { readonly id: EntityId; readonly vars: Vars };
+  readonly root: AbsPath;
+  /** The declared inputs in order; the names are their aliases. */
+  readonly inputs: readonly InputSet[];
+  /** Everything else `$` can reach: every ancestor stage by id. */
+  readonly ancestors: readonly InputSet[];
+  /** Final path (folder states end with `/`) and where the result is staged; its parent folder exists. */
+  readonly output: { readonly path: RelPath; readonly staged: AbsPath };
+  /** 1 for the first try. */
+  readonly attempt: number;
+  readonly idempotencyKey: string;
+}
+
+/** Something an attempt read: a declared input, or a read that was recorded. `null` hash: it was looked for and absent. */
+export interface ReadRecord {
+  readonly path: RelPath;
+  readonly hash: ContentHash | null;
+  readonly stat: FileStat | undefined;
+}
+
+interface OutcomeCommon {
+  readonly attemptId: string;
+  /** Every declared input, and every other state the run really read. */
+  readonly reads: readonly ReadRecord[];
+  /** Names read by `$env`, beside those declared. */
+  readonly envReads: readonly string[];
+  readonly durationMs: number;
+  /** The end of what it printed and logged, at most 64 KiB. */
+  readonly log: string;
+}
+export type AttemptOutcome = OutcomeCommon &
+  (
+    | { readonly kind: "produced"; readonly hash: ContentHash; readonly size: number }
+    /** It chose to make nothing. */
+    | { readonly kind: "skipped" }
+    | {
+        readonly kind: "failed";
+        readonly error: string;
+        readonly category: ErrorCategory;
+        /** The service asked us to wait at least so long. */
+        readonly retryAfterMs?: number;
+      }
+    /** An input changed or vanished under it: to be planned anew, no failure. */
+    | { readonly kind: "overtaken"; readonly path: RelPath }
+    /** Cancelled or cut off by a stop. */
+    | { readonly kind: "interrupted" }
+  );
+
+/** Runs attempts; knows the types of nodes. */
+export interface NodeRunner {
+  readonly nodeTypes: ReadonlyMap<string, NodeTypeInfo>;
+  /** Hashes (and where needed compiles) the nodes of a stage; problems name the place in the definition or in the code. */
+  inspect(stage: InspectRequest): Promise<Result<NodeCode>>;
+  /** Which lane a stage's attempts take. */
+  laneOf(work: StageWork): Job["lane"];
+  /** Runs every request; emits each outcome once, in any order, then resolves. Never rejects for what a node does. */
+  run(requests: readonly AttemptRequest[], emit: (outcomes: readonly AttemptOutcome[]) => void): Promise<void>;
+  /** Stops one attempt; its outcome is `interrupted`. */
+  cancel(attemptId: string): void;
+  /** Stops everything and frees workers. */
+  close(): Promise<void>;
+}
+export interface InspectRequest {
+  readonly node: NodeSpec;
+  readonly then: NodeSpec | undefined;
+  readonly else: NodeSpec | undefined;
+  readonly tools: Readonly<Record<string, string>>;
+  readonly pipelinesFolder: AbsPath;
+  /** Where compiled modules may be kept: `.millrace/cache`. */
+  readonly cacheFolder: AbsPath;
+}
+
+// ---------------------------------------------------------------- telling
+
+export interface Log {
+  debug(fields: Readonly<Record<string, unknown>>, message: string): void;
+  info(fields: Readonly<Record<string, unknown>>, message: string): void;
+  warn(fields: Readonly<Record<string, unknown>>, message: string): void;
+  error(fields: Readonly<Record<string, unknown>>, message: string): void;
+  /** A problem once, at its severity. */
+  problem(problem: Problem): void;
+  flush(): void;
+}
