@@ -14,6 +14,20 @@ interface NodeTypeCommon extends NodeTypeInfo {
    * Only those that count by their raw bytes: modules are bundled by `inspect` itself.
    */
   codeFiles(data: unknown): readonly string[];
+  /** Words of `data` that count like `codeFiles` where they name an existing file, such as the arguments of a command. */
+  codeWords?(data: unknown): readonly string[];
+  /** The user's module that `data` names: bundled by `inspect`; then only `params` is params, and the rest is code. */
+  moduleOf?(data: unknown): ModuleReference;
+  /** Ends every process and worker that this type keeps; called once, after the last attempt has ended. */
+  close?(): Promise<void>;
+}
+
+/** A function of a module, as a definition names it. */
+export interface ModuleReference {
+  /** Relative to the pipelines folder, or absolute. */
+  readonly path: string;
+  readonly exportName: string;
+  readonly params: unknown;
 }
 
 /** A node that runs in the batch worker thread, synchronously and many at a time: no effects outside its result. */
