@@ -51,6 +51,14 @@ export interface FileStat {
   readonly dev: number;
 }
 
+/** An open file: what it says stays true of the same file whatever happens to its name. */
+export interface OpenFile {
+  stat(): FileStat;
+  /** Fills `into` from the byte `position` of the file on; says how many bytes came, 0 at its end. */
+  read(into: Uint8Array, position: number): number;
+  close(): void;
+}
+
 /**
  * The disk, synchronous (measured: a third to a fifth of the cost of promises on the hot path), absolute paths.
  * What is absent is `undefined` or `false`; every other failure throws Node's error with its `code` (ENOSPC, EACCES, EIO ...).
@@ -60,6 +68,13 @@ export interface Disk {
   /** Follows symlinks. */
   stat(path: AbsPath): FileStat | undefined;
   realpath(path: AbsPath): AbsPath | undefined;
+  /** What a symlink says, resolved by nobody; `undefined` when nothing is there. */
+  readLink(path: AbsPath): string | undefined;
+  /**
+   * Opens for reading; never waits for a FIFO's writer. A symlink as the last segment throws ELOOP, a socket ENXIO; a
+   * folder, a FIFO or a device opens, and its `stat` tells.
+   */
+  open(path: AbsPath): OpenFile | undefined;
   /** Names in a folder, in the disk's order; `undefined` when there is no such folder. Undecodable bytes come as U+FFFD. */
   list(path: AbsPath): string[] | undefined;
   /** The same as raw bytes, to tell which names are not UTF-8. */
@@ -161,7 +176,8 @@ export interface ManifestStore {
 /** `.millrace/index.db`: derived, may be deleted. Blobs by name, replaced in one transaction; a small JSON document beside them. */
 export interface IndexStore {
   /** `undefined` when there is none or it cannot be used (damaged, other format): it is rebuilt from disk and manifests. */
-  load(): { readonly meta: Readonly<Record<string, unknown>>; readonly blobs: ReadonlyMap<string, Uint8Array> } | undefined;
+  load():
+    { readonly meta: Readonly<Record<string, unknown>>; readonly blobs: ReadonlyMap<string, Uint8Array> } | undefined;
   /** Only the document: cheap, for `status`. */
   loadMeta(): Readonly<Record<string, unknown>> | undefined;
   /** Blobs not named stay as they are; `null` removes one. */
