@@ -5,6 +5,33 @@
  */
 export const PROBLEM_TITLES = {
   M101: "usage is wrong",
+  M201: "a definition is not valid JSON",
+  M202: "a key is not known",
+  M203: "a value has the wrong type or is out of range",
+  M204: "an output pattern uses a variable that no input binds",
+  M205: "a node type is not known",
+  M206: "a stage is not known",
+  M207: "a pattern is wrong",
+  M208: "something is written twice",
+  M209: "stages form a circle",
+  M210: "a stage feeds itself",
+  M211: "two stages can write one path",
+  M212: "not in this release",
+  M213: "two pipelines have one name",
+  M214: "state roots lie inside one another",
+  M215: "there are no definitions",
+  M216: "a definition cannot be loaded",
+  M217: "a key is missing",
+  M218: "a key does not belong here",
+  M219: "the data of a node is wrong",
+  M310: "a node file is missing",
+  M311: "a node file does not compile",
+  M312: "a node file lacks the named export",
+  M313: "a package cannot be resolved",
+  M314: "a tool's version command failed",
+  M315: "a code file is missing",
+  M316: "a compiled module cannot be kept",
+  M317: "a definition module failed while it was loaded",
 } as const;
 
 /** A stable problem code. */
