@@ -80,11 +80,13 @@ test("whatever is put, limits hold at every moment, a task never runs twice at o
       const active: (readonly Job[])[] = [];
       const last = new Map<string, number>();
       const seen = new Map<string, number>();
+      const errors: unknown[] = [];
       const queue = createLocalQueue({
         clock: { wallMs: () => 0, monoMs: () => 0, after: () => ({ cancel: () => {} }) },
         limits: { pipeline: () => 2, stage: () => 1 },
         slots: 2,
         batchSize: 3,
+        onError: (error) => errors.push(error),
         run: async (jobs) => {
           active.push(jobs);
           for (const { taskKey, order } of jobs) {
@@ -115,6 +117,7 @@ test("whatever is put, limits hold at every moment, a task never runs twice at o
       );
       await scheduler.waitFor(putting.task);
       await scheduler.waitFor(queue.onIdle());
+      expect(errors).toEqual([]);
       expect(queue.counts()).toEqual({ waiting: 0, due: 0, running: 0 });
       expect(seen).toEqual(last);
     }),
