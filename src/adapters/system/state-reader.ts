@@ -79,6 +79,20 @@ class DiskStateReader implements StateReader {
     }
   }
 
+  countFiles(path: RelPath): number {
+    try {
+      const found = this.#find(path);
+      if (found.is !== "found") return 0;
+      if (found.stat.kind === "file") return 1;
+      const tree = this.#walk(path, found);
+      return tree.is === "tree" ? tree.nodes.filter(({ kind }) => kind === "file").length : 0;
+    } catch (error) {
+      // What cannot be read has no files yet; `look` says why.
+      whyUnreadable(error);
+      return 0;
+    }
+  }
+
   *#hash(path: RelPath): Generator<void, StateHash> {
     if (path.endsWith("/")) return yield* this.#hashFolder(path);
     const place = this.#confinement.locate(path);
