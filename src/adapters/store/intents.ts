@@ -1,0 +1,163 @@
+import { hasOnly, isObject, isPathInRoot, stateRecordOf } from "../../core/model/manifest-json.ts";
+import type { StateRecord } from "../../core/model/manifest.ts";
+import { problem, type Problem } from "../../core/model/problem.ts";
+import { InternalError } from "../../core/model/problems.ts";
+import type { AbsPath, EntityId, RelPath, TaskKey } from "../../core/model/words.ts";
+import type { Disk } from "../../ports.ts";
+import { readText } from "./document-text.ts";
+
+/** One state that a commit is about to put in place or to retract. */
+export interface IntentRecord {
+  readonly taskKey: TaskKey;
+  readonly entityId: EntityId;
+  /** The text of the stage's pattern: the key of the state in its manifest. */
+  readonly pattern: string;
+  /** Where the state goes, relative to the root; a folder state ends with `/`. */
+  readonly path: RelPath;
+  /** Where it waits, relative to the batch folder; empty for a retraction. */
+  readonly staged: RelPath;
+  /** What the manifest will say; `null` retracts the state. */
+  readonly record: StateRecord | null;
+}
+
+/**
+ * `.millrace/tmp/<batchId>/intent.json`: what a batch of commits is about to do. Version 1, JSON on one line with a final newline.
+ *
+ * It is written before the first rename of its batch and removed, with its folder, after the last manifest. At a start, an
+ * output whose hash is in an intent is ours. It does not outlive a change of release: another version is unreadable, and
+ * its outputs are then told by their bytes alone.
+ */
+export interface Intent {
+  readonly version: 1;
+  readonly batchId: string;
+  readonly records: readonly IntentRecord[];
+}
+
+/** What a start finds of the batches that a kill cut off. */
+export interface FoundIntents {
+  readonly intents: readonly Intent[];
+  /** Warnings for intents that cannot be read, with their folders. */
+  readonly unreadable: readonly { readonly folder: AbsPath; readonly problem: Problem }[];
+}
+
+const INTENT = "intent.json";
+const INTENT_KEYS = new Set(["version", "batchId", "records"]);
+const RECORD_KEYS = new Set(["taskKey", "entityId", "pattern", "path", "staged", "record"]);
+const BATCH_ID = /^[A-Za-z0-9_-]+$/;
+
+/** The batch folders of one root: staged results and the intents to commit them. */
+export class FileIntents {
+  readonly #folder: AbsPath;
+  readonly #disk: Disk;
+
+  constructor(root: AbsPath, disk: Disk) {
+    this.#folder = `${root}/.millrace/tmp`;
+    this.#disk = disk;
+  }
+
+  /** Where a batch is staged. The id is one of our own: letters, digits, `_` and `-`; anything else throws InternalError. */
+  batchFolder(batchId: string): AbsPath {
+    if (!BATCH_ID.test(batchId)) throw new InternalError(`"${batchId}" is no id of a batch`);
+    return `${this.#folder}/${batchId}`;
+  }
+
+  /** Makes a batch's folder and returns it. */
+  makeBatch(batchId: string): AbsPath {
+    const folder = this.batchFolder(batchId);
+    this.#disk.makeFolders(folder);
+    return folder;
+  }
+
+  /** Writes the intent of a batch whose folder is there; whole or not at all. With `sync` it is on the medium when this returns. */
+  write(intent: Intent, options: { readonly sync?: boolean } = {}): void {
+    const folder = this.batchFolder(intent.batchId);
+    const temp = `${folder}/.${INTENT}`;
+    this.#disk.write(temp, JSON.stringify(intent) + "\n", options);
+    this.#disk.rename(temp, `${folder}/${INTENT}`);
+    if (options.sync !== true) return;
+    this.#disk.sync(folder);
+    this.#disk.sync(this.#folder);
+  }
+
+  /** Every intent that is there, by batch id (code units). Folders without one are no batches that began to commit. */
+  readAll(): FoundIntents {
+    const intents: Intent[] = [];
+    const unreadable: { folder: AbsPath; problem: Problem }[] = [];
+    for (const name of this.#names()) {
+      const found = this.#read(name);
+      if (found === "unreadable")
+        unreadable.push({ folder: `${this.#folder}/${name}`, problem: unreadableIntent(name) });
+      else if (found !== undefined) intents.push(found);
+    }
+    return { intents, unreadable };
+  }
+
+  /** Removes a batch with everything that is staged in it. */
+  remove(batchId: string): void {
+    this.#disk.removeTree(this.batchFolder(batchId));
+  }
+
+  /** Removes everything from the temp folder but the batches with a readable intent; returns the names of what was removed. */
+  clear(): string[] {
+    const removed: string[] = [];
+    for (const name of this.#names()) {
+      if (typeof this.#read(name) === "object") continue;
+      this.#disk.removeTree(`${this.#folder}/${name}`);
+      removed.push(name);
+    }
+    return removed;
+  }
+
+  #names(): string[] {
+    return (this.#disk.list(this.#folder) ?? []).sort();
+  }
+
+  #read(name: string): Intent | "unreadable" | undefined {
+    const path = `${this.#folder}/${name}/${INTENT}`;
+    const kind = this.#disk.lstat(path)?.kind;
+    if (kind === undefined) return undefined;
+    const text = kind === "file" ? readText(this.#disk, path) : null;
+    if (text === undefined) return undefined;
+    const intent = text === null ? undefined : intentOf(text);
+    return intent?.batchId === name ? intent : "unreadable";
+  }
+}
+
+function unreadableIntent(batchId: string): Problem {
+  return {
+    ...problem(
+      "M406",
+      `the record of an interrupted commit, ".millrace/tmp/${batchId}/${INTENT}", cannot be read`,
+      "nothing: what it was about is looked at on the disk and made again where needed",
+    ),
+    severity: "warning",
+  };
+}
+
+function intentOf(text: string): Intent | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (!isObject(value) || value["version"] !== 1 || !hasOnly(value, INTENT_KEYS)) return undefined;
+  const { batchId, records } = value;
+  if (typeof batchId !== "string" || !BATCH_ID.test(batchId) || !Array.isArray(records)) return undefined;
+  const clean: IntentRecord[] = [];
+  for (const item of records) {
+    const record = recordOf(item);
+    if (record === undefined) return undefined;
+    clean.push(record);
+  }
+  return { version: 1, batchId, records: clean };
+}
+
+function recordOf(value: unknown): IntentRecord | undefined {
+  if (!isObject(value) || !hasOnly(value, RECORD_KEYS)) return undefined;
+  const { taskKey, entityId, pattern, path, staged } = value;
+  if (typeof taskKey !== "string" || typeof entityId !== "string" || typeof pattern !== "string") return undefined;
+  if (!isPathInRoot(path) || !(staged === "" || isPathInRoot(staged))) return undefined;
+  const record = value["record"] === null ? null : stateRecordOf(value["record"]);
+  return record === undefined ? undefined : { taskKey, entityId, pattern, path, staged, record };
+}
