@@ -5,6 +5,10 @@
  */
 export const PROBLEM_TITLES = {
   M101: "usage is wrong",
+  M102: "a file of the project cannot be written",
+  M110: "another process holds the root",
+  M111: "the file that locks the root cannot be used",
+  M112: "the daemon that owns the root does not answer",
   M201: "a definition is not valid JSON",
   M202: "a key is not known",
   M203: "a value has the wrong type or is out of range",
@@ -32,6 +36,16 @@ export const PROBLEM_TITLES = {
   M315: "a code file is missing",
   M316: "a compiled module cannot be kept",
   M317: "a definition module failed while it was loaded",
+  M401: "a manifest is damaged",
+  M402: "a manifest was written by a later release",
+  M403: "two entities have one manifest file",
+  M404: "the controls are damaged",
+  M405: "the controls were written by a later release",
+  M406: "the record of an interrupted commit is damaged",
+  M407: "the ledger is damaged",
+  M408: "the root's key is damaged",
+  M409: "the ledger was written by a later release",
+  M410: "the index is damaged",
 } as const;
 
 /** A stable problem code. */
