@@ -3,6 +3,7 @@ import type { ErrorCategory } from "../../core/model/manifest.ts";
 import type { NodeSpec } from "../../core/model/pipeline.ts";
 import type { AbsPath, ContentHash, EntityId, RelPath, Vars } from "../../core/model/words.ts";
 import type { AttemptRequest } from "../../ports.ts";
+import type { Program } from "./expression/program.ts";
 
 /** A node of a stage by its key in the definition; `StageWork.code.modules` is keyed by it. */
 export type NodePlace = "node" | "then" | "else";
@@ -33,8 +34,11 @@ export interface ModuleReference {
 /** A node that runs in the batch worker thread, synchronously and many at a time: no effects outside its result. */
 export interface BatchNodeType extends NodeTypeCommon {
   readonly lane: "batch";
-  /** What the node makes of one attempt. Throws `NodeFailure` for everything that can go wrong. */
-  run(context: BatchContext): Made;
+  /**
+   * What runs each attempt of a node with this `data`; called once for many attempts. `codeFile` gives the text of a file
+   * that `codeFiles` names. Both throw `NodeFailure` for everything that can go wrong.
+   */
+  prepare(data: unknown, codeFile: (path: string) => string): (context: BatchContext) => Made;
 }
 
 /** A node that runs alone, started from the main thread. */
@@ -113,7 +117,7 @@ export type Filled = { readonly kind: "filled"; readonly value: unknown } | Fail
 
 // ---------------------------------------------------------------- the batch lane
 
-/** What a batch node makes: a result to stage, nothing, or the choice of a branch that makes it. */
+/** What a batch node makes: a result to stage, or the choice of a branch that makes it. */
 export type Made =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "bytes"; readonly bytes: Uint8Array }
@@ -124,13 +128,10 @@ export type Made =
 /** What a batch node sees of its attempt. */
 export interface BatchContext {
   readonly request: AttemptRequest;
-  readonly node: NodeSpec;
-  /** The value of an expression; throws `NodeFailure` with line and column for what it throws. */
-  evaluate(expression: string): unknown;
-  /** A value of `data` with every `{{expression}}` in it replaced, as `SingleContext.fill`. */
-  fill(value: unknown): unknown;
-  /** The text of a file of the pipelines folder, named by `codeFiles`. */
-  codeFile(path: string): string;
+  /** What a program yields, as a result: a string as text, bytes as they are, anything else as JSON (2 spaces, final newline). */
+  make(program: Program): Made;
+  /** Whether a `truth` program yields something truthy. */
+  holds(program: Program): boolean;
 }
 
 /** Thrown inside an attempt, caught round it: becomes its `failed` outcome. */
