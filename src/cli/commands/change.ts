@@ -1,0 +1,35 @@
+import { problem } from "../../core/model/problem.ts";
+import type { ActionReport } from "../../engine/control.ts";
+import type { Context, Run } from "../context.ts";
+import { EXIT } from "../exit-codes.ts";
+import { actionScreen } from "../screens/action.ts";
+
+type Change = "retry" | "invalidate" | "accept" | "hold" | "release";
+
+function change(verb: Change): Run<object> {
+  return (context, targets) =>
+    context.withControl("write", async (control) => {
+      const answer = await control[verb]({ targets });
+      if (!answer.ok) return context.refuse(answer.problems);
+      if (context.json) context.sayJson(answer.value);
+      else if (!context.quiet) context.show(answer.value, actionScreen(verb));
+      return tellRefusals(context, verb, answer.value);
+    });
+}
+
+/** 2 when every target was refused, so nothing was done; 1 when some were. */
+function tellRefusals(context: Context, verb: Change, report: ActionReport): number {
+  context.tell(
+    report.refused.map(({ target, why }) =>
+      problem("M101", `${verb} left "${target}" alone: ${why}`, `see what it is with "millrace list ${target}"`),
+    ),
+  );
+  if (report.refused.length === 0) return EXIT.done;
+  return report.changed.length === 0 ? EXIT.refused : EXIT.workFailed;
+}
+
+export const retry: Run<object> = change("retry");
+export const invalidate: Run<object> = change("invalidate");
+export const accept: Run<object> = change("accept");
+export const hold: Run<object> = change("hold");
+export const release: Run<object> = change("release");

@@ -1,0 +1,51 @@
+import { Writable } from "node:stream";
+import { Format, SingleBar } from "cli-progress";
+import { cut, safe } from "./safe-text.ts";
+import type { RunProgress } from "./engine-door.ts";
+import type { Output } from "./world.ts";
+
+/** A bar that appears with the first unfinished work and is gone when it ends: what stays is the summary. */
+export function createProgressBar(output: Output): { show(progress: RunProgress): void; end(): void } {
+  let bar: SingleBar | undefined;
+  return {
+    show({ done, total, running }) {
+      if (total === 0) return;
+      if (bar === undefined) {
+        bar = new SingleBar(barOptions(output));
+        bar.start(total, done, { running: "" });
+      }
+      bar.setTotal(total);
+      bar.update(done, { running: cut(running.map(safe).join(" "), Math.max(8, output.columns - 52)) });
+    },
+    end() {
+      bar?.stop();
+    },
+  };
+}
+
+function barOptions(output: Output): ConstructorParameters<typeof SingleBar>[0] {
+  return {
+    stream: terminalStream(output),
+    clearOnComplete: true,
+    hideCursor: true,
+    fps: 10,
+    barsize: 24,
+    linewrap: null,
+    gracefulExit: false,
+    formatValue: Format.ValueFormat,
+    format: "  [{bar}] {value}/{total} {percentage}%  {running}",
+    barCompleteChar: "=",
+    barIncompleteChar: " ",
+  };
+}
+
+/** The output as the stream that the bar draws on. */
+function terminalStream(output: Output): Writable & { isTTY: boolean; columns: number } {
+  const stream = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      output.write(chunk.toString("utf8"));
+      done();
+    },
+  });
+  return Object.assign(stream, { isTTY: output.isTerminal, columns: output.columns });
+}

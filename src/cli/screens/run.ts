@@ -1,0 +1,34 @@
+import type { RunReport } from "../../engine/control.ts";
+import type { Screen } from "../context.ts";
+import { countWords, troubleLines } from "./task-lines.ts";
+
+const RESULTS = ["ran", "unchanged", "skipped", "failed", "interrupted", "dropped"] as const;
+
+/** `millrace run`: one line that sums it up, then what needs eyes. */
+export function runScreen(report: RunReport, screen: Screen): string[] {
+  return [summaryLine(report), ...attentionLines(report, screen)];
+}
+
+/** What needs eyes after a run: files that did not settle, and failing tasks. */
+export function attentionLines(report: RunReport, screen: Screen): string[] {
+  return [
+    ...report.unsettled.map(
+      (path) =>
+        `  ${screen.style.warn("not settled")}  ${path}  ${screen.style.dim("(still being written; see --settle-timeout)")}`,
+    ),
+    ...troubleLines(report.trouble, screen),
+  ];
+}
+
+/** `2 ran, 0 failed, 3 fresh`, or `nothing to do: 4 fresh`. Zeros of other words are left out. */
+function summaryLine({ results, counts, failed }: RunReport): string {
+  const attempts = RESULTS.some((word) => (results[word] ?? 0) > 0);
+  if (!attempts) return `${failed ? "nothing could run" : "nothing to do"}: ${countWords(counts)}`;
+  const did = RESULTS.filter((word) => word === "ran" || word === "failed" || (results[word] ?? 0) > 0);
+  const rest = countWords(counts, ["fresh", ...(results.failed === undefined ? [] : (["failed"] as const))]);
+  return [
+    ...did.map((word) => `${results[word] ?? 0} ${word}`),
+    `${counts.fresh ?? 0} fresh`,
+    ...(rest === "nothing" ? [] : [rest]),
+  ].join(", ");
+}

@@ -1,0 +1,86 @@
+import { STATUSES } from "../../core/model/words.ts";
+import type { RootReport, StatusReport } from "../../engine/control.ts";
+import type { Screen } from "../context.ts";
+import { displayWidth } from "../safe-text.ts";
+import { alignRows, type Cell } from "../table.ts";
+import { agoWords, inWords, spanWords } from "../time-words.ts";
+import { countWords, troubleLines } from "./task-lines.ts";
+
+/** `millrace status`: one block per root. */
+export function statusScreen(report: StatusReport, screen: Screen): string[] {
+  if (report.roots.length === 0) return ["no pipelines here (start a project with: millrace init)"];
+  return report.roots.flatMap((root, at) => [...(at === 0 ? [] : [""]), ...rootLines(root, screen)]);
+}
+
+function rootLines(root: RootReport, screen: Screen): string[] {
+  return [...headLines(root, screen), "", ...stageLines(root, screen), "", ...troublePart(root, screen)];
+}
+
+function headLines(root: RootReport, screen: Screen): string[] {
+  const { style, nowMs } = screen;
+  const age =
+    root.asOf === null ? "never looked (look with: millrace status --scan)" : `as of ${agoWords(root.asOf, nowMs)}`;
+  const head = `${style.bold(root.root)}  ${ownerWords(root, screen)}, ${age}`;
+  const second: string[] = [];
+  if (root.watcher !== null) {
+    const { mode, reason, watchedFolders } = root.watcher;
+    const folders = `${watchedFolders} ${watchedFolders === 1 ? "folder" : "folders"}`;
+    second.push(mode === "live" ? `watcher live, ${folders}` : style.warn(`watcher ${mode}, ${folders}: ${reason}`));
+    second.push(`scan every ${spanWords(root.scanIntervalSeconds * 1000)}`);
+  }
+  if (root.nextRetryAt !== null) second.push(`next retry ${inWords(root.nextRetryAt, nowMs)}`);
+  const indent = " ".repeat(displayWidth(root.root) + 2);
+  const lines = second.length === 0 ? [head] : [head, indent + second.join("; ")];
+  const rescans = Object.entries(root.watcher?.rescans ?? {}).filter(([, times]) => times > 0);
+  if (rescans.length > 0)
+    lines.push(`${indent}rescans: ${rescans.map(([cause, times]) => `${times} ${cause}`).join(", ")}`);
+  return lines;
+}
+
+function ownerWords(root: RootReport, { style, nowMs }: Screen): string {
+  if (root.daemon === null) return style.dim("no daemon");
+  const up = spanWords(nowMs - Date.parse(root.daemon.since), Math.floor);
+  const kind = root.daemon.door === "" ? "run" : "daemon";
+  return style.good(`${kind} pid ${root.daemon.pid} on ${root.daemon.host}, up ${up}`);
+}
+
+/** A column per status that occurs; where they do not fit the screen, counts as words. */
+function stageLines(root: RootReport, screen: Screen): string[] {
+  const { style } = screen;
+  const statuses = STATUSES.filter((status) => root.stages.some((stage) => (stage.counts[status] ?? 0) > 0));
+  const names = root.stages.map((stage) => `${stage.pipeline}#${stage.stage}${stage.held ? " (held)" : ""}`);
+  const head: Cell[] = ["stage", ...statuses.map((text) => ({ text, right: true, paint: style.status(text) }))];
+  const rows = root.stages.map((stage, at): Cell[] => [
+    { text: names[at] ?? "", paint: style.name },
+    ...statuses.map((status): Cell => {
+      const count = stage.counts[status] ?? 0;
+      return count === 0 ? { text: "-", right: true, paint: style.dim } : { text: `${count}`, right: true };
+    }),
+  ]);
+  const lines = alignRows([head, ...rows], "  ", Infinity);
+  const longest = Math.max(
+    ...alignRows([head.map(plain), ...rows.map((row) => row.map(plain))], "  ", Infinity).map(displayWidth),
+  );
+  if (longest <= screen.width) return lines;
+  return alignRows(
+    root.stages.map((stage, at) => [{ text: names[at] ?? "", paint: style.name }, countWords(stage.counts)]),
+    "  ",
+    screen.width,
+  );
+}
+
+function plain(cell: Cell): Cell {
+  return typeof cell === "string" ? cell : { text: cell.text, right: cell.right ?? false };
+}
+
+function troublePart(root: RootReport, screen: Screen): string[] {
+  if (root.troubleTotal === 0) return [screen.style.dim("  nothing needs attention")];
+  const more = root.troubleTotal - root.trouble.length;
+  return [
+    `  ${root.troubleTotal} ${root.troubleTotal === 1 ? "task needs" : "tasks need"} attention`,
+    ...troubleLines(root.trouble, screen),
+    ...(more > 0
+      ? [screen.style.dim(`  and ${more} more: millrace list --status failed,retrying,quarantined,blocked`)]
+      : []),
+  ];
+}
