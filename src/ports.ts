@@ -3,7 +3,7 @@
  * `adapters/` implements them, `engine/` uses them, tests replace them.
  */
 import type { NodeTypeInfo } from "./core/pipeline/node-type.ts";
-import type { ErrorCategory, Manifest } from "./core/model/manifest.ts";
+import type { ErrorCategory, Manifest, StateRecord } from "./core/model/manifest.ts";
 import type { NodeSpec, Validation } from "./core/model/pipeline.ts";
 import type { Problem } from "./core/model/problem.ts";
 import type { Result } from "./core/model/result.ts";
@@ -95,6 +95,12 @@ export interface Disk {
   sync(path: AbsPath): void;
 }
 
+/** How much room is left. */
+export interface SpaceProbe {
+  /** Bytes that this user may still write below `path`; `undefined` when the file system does not tell. */
+  freeBytes(path: AbsPath): number | undefined;
+}
+
 /** What is at a state's path, symlinks inside the root followed. */
 export type Look =
   | { readonly is: "absent" }
@@ -123,6 +129,8 @@ export interface StateReader {
   hashNow(path: RelPath): StateHash;
   /** The same in slices, letting others run in between: for states of any size. */
   hash(path: RelPath): Promise<StateHash>;
+  /** How many files a folder state holds, at any depth; 1 for a file, 0 when absent. */
+  countFiles(path: RelPath): number;
 }
 
 // ---------------------------------------------------------------- watching
@@ -159,6 +167,37 @@ export interface ChangeSource {
   close(): Promise<void>;
 }
 
+/** What a scan could not look at. Below an `unreadable` folder nothing is known: it is not gone. */
+export interface ScanProblem {
+  readonly kind: "unreadable" | "bad-name" | "link-outside";
+  /** Relative to the root; bytes of a bad name that are no printable ASCII are written `\\xHH`. */
+  readonly path: RelPath;
+  readonly reason: string;
+}
+
+/** Everything at and below some bases that is not ignored, each path once, in columns: row `i` of each belongs to `paths[i]`. */
+export interface Scan {
+  /** Folders without a final slash. What is below a symlinked folder has the link's path in front. */
+  readonly paths: readonly RelPath[];
+  /** Of the thing itself, links not followed: 0 file, 1 folder, 2 symlink, 3 other. */
+  readonly kinds: Uint8Array;
+  /** Five numbers a row: size in bytes, mtimeMs, ctimeMs, ino, dev. */
+  readonly stats: Float64Array;
+  readonly problems: readonly ScanProblem[];
+  /** Bases that do not exist. */
+  readonly missing: readonly RelPath[];
+}
+
+/** Looks at whole subtrees of one root at once. */
+export interface Scanner {
+  /** Starts the second thread, so that it is there when `scan` wants it; optional. */
+  warmUp(): void;
+  /** Rows in no particular order; lets others run in between. Descends into symlinked folders that lead inside the root, never in circles. */
+  scan(bases: readonly WatchBase[]): Promise<Scan>;
+  /** Frees the second thread; a later large scan starts it again. */
+  close(): Promise<void>;
+}
+
 // ---------------------------------------------------------------- the store
 
 /** Reads and writes the manifests of one root. */
@@ -171,6 +210,38 @@ export interface ManifestStore {
   ids(): EntityId[];
   /** Where it is (or would be), relative to the root. */
   fileOf(id: EntityId): RelPath;
+}
+
+/** What a commit batch is about to make visible. */
+export interface IntentRecord {
+  readonly taskKey: TaskKey;
+  readonly entityId: EntityId;
+  /** The pattern's text: the key of `record` in the manifest. */
+  readonly pattern: string;
+  readonly path: RelPath;
+  readonly staged: AbsPath;
+  readonly record: StateRecord;
+}
+/**
+ * `.millrace/tmp/<batchId>/intent.json`: written before the renames of a batch, removed with its folder when every manifest
+ * concerned is written. At start, an output whose hash is in an intent is ours. Several intents of one batch add up.
+ */
+export interface Intent {
+  readonly version: 1;
+  readonly batchId: string;
+  readonly records: readonly IntentRecord[];
+}
+export interface IntentStore {
+  /** Makes the batch's folder and returns it. */
+  makeBatch(batchId: string): AbsPath;
+  /** Adds to the batch's intent. */
+  write(intent: Intent): void;
+  /** What a dead process left; torn ones are named as problems and count as none. */
+  readAll(): { readonly intents: readonly Intent[]; readonly problems: readonly Problem[] };
+  /** Removes the batch's folder with everything in it. */
+  remove(batchId: string): void;
+  /** Removes everything in `tmp`. */
+  clear(): void;
 }
 
 /** `.millrace/index.db`: derived, may be deleted. Blobs by name, replaced in one transaction; a small JSON document beside them. */

@@ -165,6 +165,23 @@ export interface RunReport {
   readonly failed: boolean;
 }
 
+/** One check of the machine and the project. */
+export interface DoctorCheck {
+  /** Short and stable, such as `inotify-watches`; several lines may share it, one per root. */
+  readonly check: string;
+  readonly result: "ok" | "warn" | "fail";
+  /** What was found, values in it. */
+  readonly finding: string;
+  /** What to do about it; `null` when it is ok. */
+  readonly advice: string | null;
+}
+export interface DoctorReport {
+  readonly version: 1;
+  /** No check failed. */
+  readonly healthy: boolean;
+  readonly checks: readonly DoctorCheck[];
+}
+
 export interface ListQuery {
   readonly targets?: readonly string[];
   readonly status?: readonly Status[];
