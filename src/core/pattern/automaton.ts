@@ -18,7 +18,7 @@ export interface Program {
   readonly instructions: readonly Instruction[];
 }
 
-/** The program of an expression; its size is at most four times `sizeOf`. */
+/** The program of an expression; its size is at most twice `sizeOf`, and one. */
 export function compile(regex: Regex): Program {
   const instructions: Instruction[] = [{ set: undefined, next: -1, other: -1 }];
   const start = emit(regex, 0, instructions);

@@ -5,7 +5,7 @@ import { folderStateOf, programOf } from "./language.ts";
 import { emptyVars, matchPattern } from "./match.ts";
 import { renderPattern } from "./render.ts";
 import { OWN_FOLDER } from "./reserved.ts";
-import type { Pattern, Use } from "./shape.ts";
+import type { Element, Pattern, Use } from "./shape.ts";
 
 /**
  * A path that both patterns match, or that one of them matches inside a folder state of the other; `undefined` only when there is none.
@@ -15,10 +15,41 @@ import type { Pattern, Use } from "./shape.ts";
  * A folder and a file of one name are two paths: `x/{id}/` and `x/{id}` do not overlap.
  */
 export function findOverlap(a: Pattern, b: Pattern): RelPath | undefined {
-  const prefixLength = Math.min(a.prefix.length, b.prefix.length);
-  if (a.prefix.slice(0, prefixLength) !== b.prefix.slice(0, prefixLength)) return undefined;
-  if (!a.isFolder && !b.isFolder && !a.suffix.endsWith(b.suffix) && !b.suffix.endsWith(a.suffix)) return undefined;
+  if (areClearlyDisjoint(a, b)) return undefined;
   return overlapByExample(a, b) ?? overlapByExample(b, a) ?? new Search(programOf(a), programOf(b)).run();
+}
+
+/**
+ * Whether the literal text alone tells that there is no common path: most pairs of patterns are settled here.
+ * Segments before a rest variable are compared one by one, and files without one need equally many.
+ */
+function areClearlyDisjoint(a: Pattern, b: Pattern): boolean {
+  const isFixed = a.restAt < 0 && b.restAt < 0 && !a.isFolder && !b.isFolder;
+  if (isFixed && a.segments.length !== b.segments.length) return true;
+  const aligned = Math.min(alignedSegments(a), alignedSegments(b));
+  return a.segments.slice(0, aligned).some(({ elements }, index) => {
+    const [own, other] = [elements, b.segments[index]!.elements];
+    return (
+      !areEqualSoFar(literalOf(own[0]), literalOf(other[0])) ||
+      !areEqualFromEnd(literalOf(own.at(-1)), literalOf(other.at(-1)))
+    );
+  });
+}
+
+function alignedSegments({ restAt, segments }: Pattern): number {
+  return restAt < 0 ? segments.length : restAt;
+}
+
+function literalOf(element: Element | undefined): string {
+  return typeof element === "string" ? element : "";
+}
+
+function areEqualSoFar(a: string, b: string): boolean {
+  return a.startsWith(b) || b.startsWith(a);
+}
+
+function areEqualFromEnd(a: string, b: string): boolean {
+  return a.endsWith(b) || b.endsWith(a);
 }
 
 /** A usual path of the first pattern, when it is one of the second. */

@@ -1,11 +1,12 @@
 import type { Element, Pattern, PatternFault, Segment, Span, Use, Variable } from "./shape.ts";
+import { MAX_REGEX_SIZE, sizeOf } from "./regex.ts";
 import { OWN_FOLDER } from "./reserved.ts";
 import { builtInType, expressionType, piecesType, TYPE_NAMES, type ValueType } from "./value-type.ts";
 
 /** A pattern's variables and length are bounded, so that every operation on it is. */
 const MAX_VARIABLES = 16;
 const MAX_BYTES = 4096;
-const MAX_EXPRESSIONS_SIZE = 1000;
+const MAX_EXPRESSIONS_SIZE = 4 * MAX_REGEX_SIZE;
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
@@ -187,15 +188,13 @@ class PatternParser {
   }
 
   #checkSize(): void {
-    const sizes = [...this.#uses.values()]
-      .filter(({ type }) => type?.text.startsWith("/"))
-      .map(({ type }) => type!.program.instructions.length);
-    const size = sizes.reduce((sum, one) => sum + one, 0);
-    if (sizes.length > 1 && size > 4 * MAX_EXPRESSIONS_SIZE)
+    const expressions = [...this.#uses.values()].filter(({ type }) => type?.text.startsWith("/"));
+    const size = expressions.reduce((sum, { type }) => sum + sizeOf(type!.regex), 0);
+    if (size > MAX_EXPRESSIONS_SIZE)
       this.#fault(
         0,
         this.#text.length,
-        "the expressions of the pattern are too large together",
+        `the expressions of the pattern have ${size} steps together, at most ${MAX_EXPRESSIONS_SIZE} are allowed`,
         "use smaller counts, or + and *",
       );
   }
@@ -290,7 +289,7 @@ function assemble(
     variables,
     spans,
     isFolder,
-    base: base.map(({ elements: own }) => own[0]).join("/"),
+    base: base.flatMap(({ elements: own }) => own.filter((element) => typeof element === "string")).join("/"),
     depth: restAt < 0 ? segments.length - base.length : Infinity,
     segments,
     restAt,

@@ -25,7 +25,7 @@ export interface TextFault {
   readonly hint: string;
 }
 
-/** The most characters an expression may have once its counted repeats are written out. */
+/** The most steps an expression may have: `sizeOf`. */
 export const MAX_REGEX_SIZE = 1000;
 const MAX_NESTING = 50;
 
@@ -84,7 +84,7 @@ export function isNullable(regex: Regex): boolean {
   }
 }
 
-/** How many characters the expression has with its counted repeats written out; decides the cost of matching. */
+/** How many characters and choices the expression has with its counted repeats written out: the bound of the cost per character matched. */
 export function sizeOf(regex: Regex): number {
   switch (regex.kind) {
     case "set":
@@ -94,9 +94,11 @@ export function sizeOf(regex: Regex): number {
     case "sequence":
       return regex.parts.reduce((sum, part) => sum + sizeOf(part), 0);
     case "choice":
-      return regex.options.reduce((sum, option) => sum + sizeOf(option), regex.options.length);
+      return regex.options.reduce((sum, option) => sum + sizeOf(option), regex.options.length - 1);
     case "repeat":
-      return (1 + sizeOf(regex.of)) * Math.max(1, Number.isFinite(regex.max) ? regex.max : regex.min + 1);
+      return regex.max === Infinity
+        ? Math.max(1, sizeOf(regex.of)) * (regex.min + 1) + 1
+        : Math.max(1, sizeOf(regex.of)) * regex.max + regex.max - regex.min;
   }
 }
 
@@ -163,7 +165,7 @@ class RegexParser {
     if (sizeOf(regex) > MAX_REGEX_SIZE)
       this.#fault(
         0,
-        `the expression is ${sizeOf(regex)} characters long with its repeats written out, at most ${MAX_REGEX_SIZE} are allowed`,
+        `the expression has ${sizeOf(regex)} steps with its repeats written out, at most ${MAX_REGEX_SIZE} are allowed`,
         "use smaller counts, or + and *",
       );
     return regex;
