@@ -104,4 +104,6 @@ export interface Pipeline {
   readonly retryPolicy: RetryPolicy;
   /** In an order in which every stage comes after its inputs. */
   readonly stages: readonly Stage[];
+  /** Where these keys stand, for problems found later; the file's start for one that is left out. */
+  readonly places?: { readonly name: Place; readonly stateRoot: Place };
 }

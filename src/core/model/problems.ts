@@ -9,6 +9,9 @@ export const PROBLEM_TITLES = {
   M110: "another process holds the root",
   M111: "the file that locks the root cannot be used",
   M112: "the daemon that owns the root does not answer",
+  M130: "an entity has no manifest",
+  M131: "a target is not known",
+  M132: "a target names several tasks",
   M201: "a definition is not valid JSON",
   M202: "a key is not known",
   M203: "a value has the wrong type or is out of range",
@@ -46,6 +49,7 @@ export const PROBLEM_TITLES = {
   M408: "the root's key is damaged",
   M409: "the ledger was written by a later release",
   M410: "the index is damaged",
+  M501: "something under a root cannot be looked at",
 } as const;
 
 /** A stable problem code. */

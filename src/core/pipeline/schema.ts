@@ -1,2 +1,2 @@
-/** The one schema library of definitions, for all who describe a part of one. */
+/** The schema library, for node types' `data`: the rest of the program takes it from here. Importing this file loads it. */
 export { z } from "zod";
