@@ -37,7 +37,7 @@ class DiskStateReader implements StateReader {
       return tree.is === "tree" ? { is: "folder", stat: tree.stat } : tree;
     } catch (error) {
       const why = whyUnreadable(error);
-      return why.is === "changing" ? { is: "refused", reason: `cannot be read (${why.code})` } : why;
+      return why.is === "changing" ? { is: "refused", reason: `cannot be read (${codeOf(error)})` } : why;
     }
   }
 
@@ -152,9 +152,7 @@ interface Found {
   readonly stat: FileStat;
 }
 
-function whyUnreadable(
-  error: unknown,
-): { is: "absent" } | { is: "refused"; reason: string } | { is: "changing"; code: string } {
+function whyUnreadable(error: unknown): { is: "absent" } | { is: "refused"; reason: string } | { is: "changing" } {
   const code = codeOf(error);
   switch (code) {
     case undefined:
@@ -174,7 +172,7 @@ function whyUnreadable(
     case "ENFILE":
     case "ENOMEM":
     case "EAGAIN":
-      return { is: "changing", code };
+      return { is: "changing" };
     default:
       return { is: "refused", reason: `cannot be read (${code})` };
   }

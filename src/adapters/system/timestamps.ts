@@ -2,6 +2,8 @@ import type { AbsPath } from "../../core/model/words.ts";
 import type { Disk } from "../../ports.ts";
 
 const REWRITES = 24;
+/** These take some 40 ms. */
+const MORE_REWRITES = 2_000;
 /** Kernels without multigrain times stamp with the last clock tick: 1 to 10 ms. */
 const TICK_MS = 20;
 /** FAT keeps even seconds. */
@@ -15,15 +17,21 @@ const WHOLE_SECONDS_MS = 2_000;
 export function probeTimestamps(disk: Disk, folder: AbsPath): number {
   const path = `${folder}/.timestamps-${process.pid}`;
   const seen = new Set<number>();
-  try {
-    for (let rewrite = 0; rewrite < REWRITES; rewrite++) {
-      disk.write(path, String(rewrite % 10));
+  const rewrite = (times: number): void => {
+    for (let time = 0; time < times; time++) {
+      disk.write(path, String(time % 10));
       const stat = disk.lstat(path);
       if (stat !== undefined) seen.add(stat.ctimeMs);
     }
+  };
+  const isWholeSeconds = (): boolean => [...seen].every((ctimeMs) => ctimeMs % 1_000 === 0);
+  try {
+    rewrite(REWRITES);
+    if (seen.size === REWRITES) return 0;
+    // One tick in a few hundred falls on a whole second: look on until the next one.
+    if (isWholeSeconds()) rewrite(MORE_REWRITES);
+    return isWholeSeconds() ? WHOLE_SECONDS_MS : TICK_MS;
   } finally {
     disk.remove(path);
   }
-  if (seen.size === REWRITES) return 0;
-  return [...seen].every((ctimeMs) => ctimeMs % 1_000 === 0) ? WHOLE_SECONDS_MS : TICK_MS;
 }
