@@ -212,19 +212,25 @@ export interface ManifestStore {
   fileOf(id: EntityId): RelPath;
 }
 
-/** What a commit batch is about to make visible. */
+/** One state that a commit is about to put in place or to retract. */
 export interface IntentRecord {
   readonly taskKey: TaskKey;
   readonly entityId: EntityId;
-  /** The pattern's text: the key of `record` in the manifest. */
+  /** The text of the stage's pattern: the key of the state in its manifest. */
   readonly pattern: string;
+  /** Where the state goes, relative to the root; a folder state ends with `/`. */
   readonly path: RelPath;
-  readonly staged: AbsPath;
-  readonly record: StateRecord;
+  /** Where it waits, relative to the batch folder; empty for a retraction. */
+  readonly staged: RelPath;
+  /** What the manifest will say; `null` retracts the state. */
+  readonly record: StateRecord | null;
 }
 /**
- * `.millrace/tmp/<batchId>/intent.json`: written before the renames of a batch, removed with its folder when every manifest
- * concerned is written. At start, an output whose hash is in an intent is ours. Several intents of one batch add up.
+ * `.millrace/tmp/<batchId>/intent.json`: what a batch of commits is about to do. Version 1, JSON on one line with a final newline.
+ *
+ * It is written before the first rename of its batch and removed, with its folder, after the last manifest. At a start, an
+ * output whose hash is in an intent is ours. It does not outlive a change of release: another version is unreadable, and
+ * its outputs are then told by their bytes alone.
  */
 export interface Intent {
   readonly version: 1;
@@ -234,14 +240,18 @@ export interface Intent {
 export interface IntentStore {
   /** Makes the batch's folder and returns it. */
   makeBatch(batchId: string): AbsPath;
-  /** Adds to the batch's intent. */
-  write(intent: Intent): void;
-  /** What a dead process left; torn ones are named as problems and count as none. */
-  readAll(): { readonly intents: readonly Intent[]; readonly problems: readonly Problem[] };
+  /** Writes or replaces the batch's intent; whole or not at all. */
+  write(intent: Intent, options?: { readonly sync?: boolean }): void;
+  /** What a dead process left. */
+  readAll(): {
+    readonly intents: readonly Intent[];
+    /** Warnings for intents that cannot be read, with their folders. */
+    readonly unreadable: readonly { readonly folder: AbsPath; readonly problem: Problem }[];
+  };
   /** Removes the batch's folder with everything in it. */
   remove(batchId: string): void;
-  /** Removes everything in `tmp`. */
-  clear(): void;
+  /** Removes everything from `tmp` but batches with a readable intent; returns the names of what was removed. */
+  clear(): string[];
 }
 
 /** `.millrace/index.db`: derived, may be deleted. Blobs by name, replaced in one transaction; a small JSON document beside them. */
@@ -486,6 +496,16 @@ export interface InspectRequest {
   readonly pipelinesFolder: AbsPath;
   /** Where compiled modules may be kept: `.millrace/cache`. */
   readonly cacheFolder: AbsPath;
+}
+
+// ---------------------------------------------------------------- the door
+
+/** Answers one call; never rejects. */
+export type DoorHandler = (call: string, query: Readonly<Record<string, unknown>>) => Promise<Result<unknown>>;
+/** Where other processes reach a daemon. */
+export interface Door {
+  readonly address: string;
+  close(): Promise<void>;
 }
 
 // ---------------------------------------------------------------- telling

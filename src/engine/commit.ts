@@ -1,0 +1,405 @@
+import { basename, dirname, join } from "node:path/posix";
+import type { ErrorCategory, FailureRecord, Manifest, StateRecord } from "../core/model/manifest.ts";
+import { SOURCE_CODE_HASH } from "../core/model/manifest.ts";
+import type { TaskStage } from "../core/model/pipeline.ts";
+import type { AbsPath, ContentHash, EntityId, RelPath } from "../core/model/words.ts";
+import { entityIdOf } from "../core/pattern/pattern.ts";
+import type { Row } from "../core/plan/state-table.ts";
+import type { Task } from "../core/plan/topology.ts";
+import { nextRetry } from "../core/resilience/retry.ts";
+import type { AttemptOutcome, AttemptRequest, Disk, IntentRecord, IntentStore, Random, Trash } from "../ports.ts";
+import { type FactSources, signatureOf } from "./facts.ts";
+import { isRacy, type LookSources } from "./look.ts";
+import { withEntry } from "./manifest-book.ts";
+import type { StageInForce } from "./stages.ts";
+
+/** An attempt that has come back. */
+export interface Attempted {
+  readonly task: Task;
+  readonly request: AttemptRequest;
+  readonly inForce: StageInForce;
+  readonly outcome: AttemptOutcome;
+  readonly runId: string;
+  readonly batchId: string;
+}
+
+/** What became of an attempt's result. */
+export type Committed =
+  | { readonly is: "ran" | "unchanged" | "skipped"; readonly hash: ContentHash | null }
+  | { readonly is: "failed"; readonly error: string; readonly category: ErrorCategory; readonly retryAt: string | null }
+  /** An input changed under it: look at `path`, then plan again. */
+  | { readonly is: "dropped"; readonly path: RelPath };
+
+export interface CommitPorts {
+  readonly disk: Disk;
+  readonly trash: Trash;
+  readonly random: Random;
+  readonly root: AbsPath;
+  readonly intents: IntentStore;
+}
+
+/** A result that has passed every check and waits for its rename. */
+interface Ready {
+  readonly attempt: Attempted;
+  readonly record: StateRecord;
+  /** Whether bytes are to be moved into place; else what lies there already is the result. */
+  readonly publish: boolean;
+}
+
+/**
+ * Makes the results of attempts visible, in the order that a kill cannot spoil: checks, one intent for all, renames,
+ * manifests (through the book), all without giving anybody else a turn in between. The ledger is the caller's.
+ */
+export class Committer {
+  readonly #ports: CommitPorts;
+  readonly #look: LookSources;
+  readonly #facts: FactSources;
+  /** What each batch in flight has announced so far. */
+  readonly #announced = new Map<string, readonly IntentRecord[]>();
+
+  constructor(ports: CommitPorts, look: LookSources, facts: FactSources) {
+    this.#ports = ports;
+    this.#look = look;
+    this.#facts = facts;
+  }
+
+  commit(attempts: readonly Attempted[]): Map<Attempted, Committed> {
+    const done = new Map<Attempted, Committed>();
+    const ready: Ready[] = [];
+    for (const attempt of attempts) {
+      const checked = this.#guarded(attempt, () => this.#check(attempt));
+      if ("record" in checked) ready.push(checked);
+      else done.set(attempt, checked);
+    }
+    const published = ready.filter((r) => r.publish);
+    if (published.length > 0) this.#announce(published);
+    for (const r of ready) done.set(r.attempt, this.#guarded(r.attempt, () => this.#publish(r)));
+    return done;
+  }
+
+  /** What the disk throws on the way costs the attempt, not the daemon. */
+  #guarded<T>(attempt: Attempted, step: () => T): T | Committed {
+    try {
+      return step();
+    } catch (error) {
+      if (!(error instanceof Error) || !("code" in error)) throw error;
+      const full = error.code === "ENOSPC" || error.code === "EDQUOT" || error.code === "EMFILE" || error.code === "ENFILE";
+      return this.#fail(attempt, `the result cannot be put in its place: ${error.message}`, full ? "resource" : "output");
+    }
+  }
+
+  // ------------------------------------------------------------ checks
+
+  #check(attempt: Attempted): Ready | Committed {
+    const { outcome, task } = attempt;
+    switch (outcome.kind) {
+      case "overtaken":
+        return { is: "dropped", path: outcome.path };
+      case "interrupted":
+        return { is: "dropped", path: task.path };
+      case "failed":
+        return this.#fail(attempt, outcome.error, outcome.category, outcome.retryAfterMs);
+      case "produced":
+      case "skipped": {
+        const overtaken = this.#findOvertaken(attempt);
+        if (overtaken !== undefined) return { is: "dropped", path: overtaken };
+        return outcome.kind === "produced" ? this.#checkTarget(attempt, outcome.hash) : this.#retract(attempt);
+      }
+    }
+  }
+
+  /** The first path whose content is no longer what the attempt read; the table learns what was read. */
+  #findOvertaken({ outcome }: Attempted): RelPath | undefined {
+    const { table, reader } = this.#look;
+    for (const read of outcome.reads) {
+      const now = reader.look(read.path);
+      if (read.hash === null || !read.stat) {
+        if (now.is === "absent") continue;
+        return read.path;
+      }
+      if (now.is !== "file" && now.is !== "folder") return read.path;
+      const { stat } = now;
+      const same =
+        stat.size === read.stat.size &&
+        stat.mtimeMs === read.stat.mtimeMs &&
+        stat.ctimeMs === read.stat.ctimeMs &&
+        stat.ino === read.stat.ino;
+      if (!same) return read.path;
+      const row = table.find(read.path);
+      if (row === undefined) continue;
+      const known = table.hashOf(row);
+      if (known === undefined) table.setPresent(row, stat, read.hash, isRacy(stat, this.#look));
+      else if (known !== read.hash) return read.path;
+    }
+    return undefined;
+  }
+
+  /** Decides about what lies where the result goes. */
+  #checkTarget(attempt: Attempted, hash: ContentHash): Ready | Committed {
+    const { task } = attempt;
+    const there = this.#look.reader.look(task.path);
+    if (there.is === "absent") return this.#ready(attempt, hash, true);
+    if (there.is === "refused") return this.#fail(attempt, `${task.path} is in the way: ${there.reason}`, "output");
+    const { table } = this.#look;
+    const row = table.ensure(task.path, this.#facts.stages().topology.roleNumber);
+    const { stat } = there;
+    const seen = table.hasStat(row, stat.size, stat.mtimeMs, stat.ctimeMs, stat.ino) ? table.hashOf(row) : undefined;
+    const current = seen ?? this.#hashOf(task.path);
+    if (current === undefined) return { is: "dropped", path: task.path };
+    if (current === hash) return this.#ready(attempt, hash, false);
+    const record = this.#recordOf(task);
+    if (record?.contentHash === current) return this.#ready(attempt, hash, true);
+    if (!record) {
+      const claimed = this.#claimedBy(task);
+      if (claimed) return this.#failForeign(attempt, current, claimed);
+    }
+    this.#ports.trash.put(task.path, record ? "edited by hand, made again" : "a file that Millrace did not write was in the way");
+    return this.#ready(attempt, hash, true);
+  }
+
+  #hashOf(path: RelPath): ContentHash | undefined {
+    const hashed = this.#look.reader.hashNow(path);
+    return hashed.is === "hashed" ? hashed.hash : undefined;
+  }
+
+  #recordOf(task: Task): StateRecord | undefined {
+    const { states } = this.#facts.book.get(task.entity.id);
+    const pattern = task.stage.pattern.text;
+    return Object.hasOwn(states, pattern) ? states[pattern] : undefined;
+  }
+
+  /** The source stage of another pipeline that may have been given the file in our way. */
+  #claimedBy(task: Task): string | undefined {
+    const { topology } = this.#facts.stages();
+    return topology.role(topology.roleNumber(task.path)).sources[0]?.key;
+  }
+
+  #failForeign(attempt: Attempted, current: ContentHash, claimedBy: string): Committed {
+    const { path } = attempt.task;
+    const error = `foreign-file: ${path} is there already and is a source of ${claimedBy}; "accept" takes it as the result, removing it lets the task run`;
+    return this.#fail(attempt, error, "output", undefined, { path, hash: current });
+  }
+
+  /** The run chose to make nothing: an older result of ours goes to the trash, an edited one stays. */
+  #retract(attempt: Attempted): Ready | Committed {
+    const { task } = attempt;
+    const record = this.#recordOf(task);
+    const there = this.#look.reader.look(task.path);
+    if (record?.contentHash != null && there.is !== "absent" && this.#hashOf(task.path) === record.contentHash)
+      this.#ports.trash.put(task.path, "the stage chose to make nothing of its input now");
+    return this.#ready(attempt, null, false);
+  }
+
+  #ready(attempt: Attempted, hash: ContentHash | null, publish: boolean): Ready {
+    return { attempt, record: this.#recordFor(attempt, hash), publish };
+  }
+
+  #recordFor({ task, inForce, outcome, runId }: Attempted, contentHash: ContentHash | null): StateRecord {
+    const code = inForce.code!;
+    const envHashes = { ...this.#envHashes(outcome.envReads), ...code.envHashes };
+    return {
+      path: task.path,
+      contentHash,
+      codeHash: code.codeHash,
+      paramsHash: code.paramsHash,
+      inputHashes: inputHashesOf(outcome),
+      ...(isEmpty(envHashes) ? {} : { envHashes }),
+      ...(isEmpty(code.toolHashes) ? {} : { toolHashes: code.toolHashes }),
+      producedAt: new Date(this.#look.clock.wallMs()).toISOString(),
+      producedBy: task.stage.key,
+      runId,
+      durationMs: Math.round(outcome.durationMs * 10) / 10,
+    };
+  }
+
+  #envHashes(names: readonly string[]): Record<string, string> {
+    return Object.fromEntries(names.map((name) => [name, this.#facts.envHash(name)]));
+  }
+
+  // ------------------------------------------------------------ publishing
+
+  /** Says on disk what is about to become visible; the results of a batch may come in several goes. */
+  #announce(ready: readonly Ready[]): void {
+    for (const [batchId, results] of Map.groupBy(ready, (r) => r.attempt.batchId)) {
+      const before = this.#announced.get(batchId) ?? [];
+      const records = [...before, ...results.map(intentRecord)];
+      this.#announced.set(batchId, records);
+      const sync = results.some((r) => r.attempt.task.stage.durability === "sync");
+      this.#ports.intents.write({ version: 1, batchId, records }, { sync });
+    }
+  }
+
+  /** A batch has no more results to come. */
+  forgetBatch(batchId: string): void {
+    this.#announced.delete(batchId);
+  }
+
+  #publish({ attempt, record, publish }: Ready): Committed {
+    const { task, batchId, request } = attempt;
+    const before = this.#recordOf(task);
+    if (publish) this.#moveIntoPlace(task.stage, task.path, request.output.staged);
+    this.#remember(task.path, record.contentHash);
+    const sync = task.stage.durability === "sync";
+    this.#record(attempt, record, { sync, ...(publish ? { batchId } : {}) });
+    if (sync) this.#facts.book.flush(task.entity.id);
+    if (record.contentHash === null) return { is: "skipped", hash: null };
+    const unchanged = !publish || before?.contentHash === record.contentHash;
+    return { is: unchanged ? "unchanged" : "ran", hash: record.contentHash };
+  }
+
+  #moveIntoPlace(stage: TaskStage, path: RelPath, staged: AbsPath): void {
+    const { disk, root } = this.#ports;
+    const target = join(root, path.replace(/\/$/, ""));
+    const sync = stage.durability === "sync";
+    if (sync) disk.sync(staged);
+    const isFolder = path.endsWith("/");
+    // A folder cannot replace a folder in one step: the old one steps aside first, and goes when the new one is in place.
+    const aside = `${staged}.old`;
+    const replaces = isFolder && disk.lstat(target) !== undefined;
+    if (replaces) disk.rename(target, aside);
+    this.#renameAcross(staged, target);
+    if (replaces) disk.removeTree(aside);
+    if (sync) disk.sync(dirname(target));
+  }
+
+  #renameAcross(staged: AbsPath, target: AbsPath): void {
+    const { disk, random } = this.#ports;
+    try {
+      disk.rename(staged, target);
+    } catch (error) {
+      const code = error instanceof Error && "code" in error ? error.code : undefined;
+      if (code === "ENOENT" && disk.lstat(dirname(target)) === undefined) {
+        disk.makeFolders(dirname(target));
+        disk.rename(staged, target);
+      } else if (code === "EXDEV") {
+        // The output folder is on another file system: a copy beside the target can be renamed.
+        const beside = join(dirname(target), `.${basename(target).slice(0, 100)}.${random.id()}.millrace-tmp`);
+        disk.copy(staged, beside);
+        disk.rename(beside, target);
+        disk.removeTree(staged);
+      } else throw error;
+    }
+  }
+
+  /** The table learns what lies at a result's place now. */
+  #remember(path: RelPath, hash: ContentHash | null): void {
+    const { table, reader } = this.#look;
+    const row: Row = table.ensure(path, this.#facts.stages().topology.roleNumber);
+    const there = reader.look(path);
+    if (there.is === "file" || there.is === "folder")
+      table.setPresent(row, there.stat, hash ?? undefined, isRacy(there.stat, this.#look));
+    else table.setAbsent(row);
+  }
+
+  #record(attempt: Attempted, record: StateRecord, options: { batchId?: string; sync: boolean }): void {
+    const { book } = this.#facts;
+    const { task } = attempt;
+    const pattern = task.stage.pattern.text;
+    let manifest = withEntry(book.get(task.entity.id), "states", pattern, record);
+    if (Object.hasOwn(manifest.failures, pattern)) manifest = withEntry(manifest, "failures", pattern, undefined);
+    book.put(manifest, options);
+    this.#recordSources(attempt, record);
+  }
+
+  /** The sources a task was made from are states of their entities, too. */
+  #recordSources({ task, runId }: Attempted, record: StateRecord): void {
+    const { topology } = this.#facts.stages();
+    for (const { stage, path } of [...task.inputs, ...topology.ancestorsOf(task)]) {
+      const contentHash = Object.hasOwn(record.inputHashes, path) ? record.inputHashes[path] : undefined;
+      if (stage.type !== "source" || contentHash == null || topology.role(topology.roleNumber(path)).producer) continue;
+      const vars = topology.varsOf(stage, path);
+      if (vars) this.#recordSource(entityIdOf(stage.pattern, vars), stage.pattern.text, stage.key, path, contentHash, runId);
+    }
+  }
+
+  #recordSource(id: EntityId, pattern: string, by: string, path: RelPath, contentHash: ContentHash, runId: string): void {
+    const { book } = this.#facts;
+    const manifest = book.get(id);
+    if (Object.hasOwn(manifest.states, pattern) && manifest.states[pattern]!.contentHash === contentHash) return;
+    book.put(withEntry(manifest, "states", pattern, sourceRecord(path, contentHash, by, runId, this.#look.clock.wallMs())));
+  }
+
+  // ------------------------------------------------------------ failures
+
+  #fail(
+    attempt: Attempted,
+    error: string,
+    category: ErrorCategory,
+    retryAfterMs?: number,
+    also?: { path: RelPath; hash: ContentHash },
+  ): Committed {
+    const { task, outcome, inForce } = attempt;
+    const { book, clock } = { book: this.#facts.book, clock: this.#look.clock };
+    const manifest: Manifest = book.get(task.entity.id);
+    const pattern = task.stage.pattern.text;
+    const inputHashes = { ...this.#declaredNow(task), ...inputHashesOf(outcome), ...(also ? { [also.path]: also.hash } : {}) };
+    const envHashes = this.#envHashes(outcome.envReads);
+    const signature = signatureOf(inputHashes, inForce.code!, envHashes);
+    const before = Object.hasOwn(manifest.failures, pattern) ? manifest.failures[pattern] : undefined;
+    const again = before?.signature === signature ? before : undefined;
+    const attempts = (again?.attempts ?? 0) + 1;
+    const now = clock.wallMs();
+    const hopeless = category === "definition" || also !== undefined;
+    const next = hopeless ? undefined : nextRetry(task.stage.retryPolicy, attempts, now, this.#ports.random.next(), retryAfterMs);
+    const failure: FailureRecord = {
+      error,
+      category,
+      attempts,
+      firstFailedAt: again?.firstFailedAt ?? new Date(now).toISOString(),
+      lastFailedAt: new Date(now).toISOString(),
+      nextRetryAt: next ? new Date(next.at).toISOString() : null,
+      delayMs: next?.delayMs ?? 0,
+      signature,
+      inputHashes,
+      ...(isEmpty(envHashes) ? {} : { envHashes }),
+    };
+    book.put(withEntry(manifest, "failures", pattern, failure));
+    return { is: "failed", error, category, retryAt: failure.nextRetryAt };
+  }
+
+  /** The declared inputs as the table knows them: an attempt may fail before it has read them. */
+  #declaredNow(task: Task): Record<RelPath, ContentHash | null> {
+    const { table } = this.#look;
+    const hashes: Record<RelPath, ContentHash | null> = {};
+    for (const { path } of task.inputs) {
+      const row = table.find(path);
+      const hash = row === undefined ? undefined : table.hashOf(row);
+      if (hash !== undefined) hashes[path] = hash;
+    }
+    return hashes;
+  }
+}
+
+function intentRecord({ attempt: { task, request }, record }: Ready): IntentRecord {
+  return {
+    taskKey: task.key,
+    entityId: task.entity.id,
+    pattern: task.stage.pattern.text,
+    path: task.path,
+    staged: basename(request.output.staged),
+    record,
+  };
+}
+
+/** A source's record in its entity's manifest. */
+export function sourceRecord(path: RelPath, contentHash: ContentHash, producedBy: string, runId: string, nowMs: number): StateRecord {
+  return {
+    path,
+    contentHash,
+    codeHash: SOURCE_CODE_HASH,
+    paramsHash: "",
+    inputHashes: {},
+    producedAt: new Date(nowMs).toISOString(),
+    producedBy,
+    runId,
+    durationMs: 0,
+  };
+}
+
+function inputHashesOf(outcome: AttemptOutcome): Record<RelPath, ContentHash | null> {
+  return Object.fromEntries(outcome.reads.map((read) => [read.path, read.hash]));
+}
+
+function isEmpty(record: Readonly<Record<string, unknown>>): boolean {
+  return Object.keys(record).length === 0;
+}

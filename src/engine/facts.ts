@@ -1,0 +1,184 @@
+import { fingerprint } from "../core/hash/hash.ts";
+import type { FailureRecord, Manifest } from "../core/model/manifest.ts";
+import type { SourceStage } from "../core/model/pipeline.ts";
+import type { ContentHash, Evidence, RelPath, Status } from "../core/model/words.ts";
+import { renderPattern } from "../core/pattern/pattern.ts";
+import type { Row, StateTable } from "../core/plan/state-table.ts";
+import type { Task, TaskInput, Topology } from "../core/plan/topology.ts";
+import type { CodeFacts, InputFact, TaskFacts, Verdict } from "../core/plan/verdict.ts";
+import { judge } from "../core/plan/verdict.ts";
+import type { Clock, Controls, StateReader } from "../ports.ts";
+import type { ManifestBook } from "./manifest-book.ts";
+import type { StagesInForce } from "./stages.ts";
+
+/** What judging needs of a root. `stages` and `controls` are read at each call: edits replace them. */
+export interface FactSources {
+  readonly table: StateTable;
+  readonly book: ManifestBook;
+  readonly reader: StateReader;
+  readonly clock: Clock;
+  readonly stages: () => StagesInForce;
+  readonly controls: () => Controls;
+  readonly envHash: (name: string) => string;
+}
+
+/** A task's verdict, or the paths whose hashes must be known first. */
+export type Judged = { readonly verdict: Verdict; readonly manifest: Manifest } | { readonly unknown: readonly RelPath[] };
+
+/** Gathers the facts round a task from table and manifests, and judges it: steps 3 and 4 of the journey. */
+export function judgeTask(task: Task, from: FactSources): Judged {
+  const manifest = from.book.get(task.entity.id);
+  const refusal = from.book.refusal(task.entity.id);
+  if (refusal) return { verdict: standing("failed", refusal[0]!.message), manifest };
+  if (task.ambiguous !== undefined) return { verdict: judgeAmbiguous(task, from), manifest };
+
+  const stages = from.stages();
+  const inForce = stages.of(task.stage);
+  const pattern = task.stage.pattern.text;
+  const record = Object.hasOwn(manifest.states, pattern) ? manifest.states[pattern] : undefined;
+  const failure = Object.hasOwn(manifest.failures, pattern) ? manifest.failures[pattern] : undefined;
+  const hashes = new HashLookup(from.table);
+  // Effects outside need an idempotency key, which is made of the inputs' hashes.
+  const wantsHashes = record !== undefined || failure !== undefined || inForce.lane === "single";
+  const inputs = task.inputs.map((input) => inputFact(input, stages.topology, from, wantsHashes ? hashes : undefined));
+  const outputHash = hashes.of(task.path) ?? undefined;
+  const facts: TaskFacts = {
+    inputs,
+    hashNow: (path) => hashes.of(path),
+    code: inForce.code,
+    envNow: from.envHash,
+    record,
+    outputHash,
+    failure,
+    sameFailure: failure !== undefined && inForce.code !== undefined && isSameFailure(failure, inForce.code, hashes, from),
+    maxAttempts: task.stage.retryPolicy.maxAttempts,
+    isSink: task.stage.type === "sink",
+    rerunSinkForCode: task.stage.rerun === "always",
+    keepEdits: task.stage.onEdit === "keep",
+    ...controlFacts(task, from.controls()),
+    nowMs: from.clock.wallMs(),
+  };
+  const verdict = judge(facts);
+  return hashes.unknown.size > 0 ? { unknown: [...hashes.unknown] } : { verdict, manifest };
+}
+
+/** Hashes as the table knows them; collects the paths that are there but whose content is not known. */
+class HashLookup {
+  readonly unknown = new Set<RelPath>();
+  readonly #table: StateTable;
+
+  constructor(table: StateTable) {
+    this.#table = table;
+  }
+
+  of(path: RelPath): ContentHash | null {
+    const row = this.#table.find(path);
+    if (row === undefined || !this.#table.isPresent(row)) return null;
+    const hash = this.#table.hashOf(row);
+    if (hash === undefined) this.unknown.add(path);
+    return hash ?? null;
+  }
+}
+
+function controlFacts(task: Task, controls: Controls): { held: boolean; forced: boolean } {
+  return {
+    held: Object.hasOwn(controls.held, task.key) || Object.hasOwn(controls.held, task.stage.key),
+    forced: Object.hasOwn(controls.forced, task.key),
+  };
+}
+
+function standing(status: Status, why: string, evidence: readonly Evidence[] = []): Verdict {
+  return { status, due: false, evidence, waitingFor: [why] };
+}
+
+function judgeAmbiguous(task: Task, from: FactSources): Verdict {
+  const there = task.inputs.every((input) => {
+    const row = from.table.find(input.path);
+    return row !== undefined && from.table.isPresent(row);
+  });
+  if (!there) return { status: "none", due: false, evidence: [], waitingFor: [] };
+  return standing("failed", task.ambiguous!, [{ code: "ambiguous-name", subject: task.entity.id }]);
+}
+
+/** The signature of a task under given inputs: what a failure is keyed by. */
+export function signatureOf(inputHashes: FailureRecord["inputHashes"], code: CodeFacts, envReads: Readonly<Record<string, string>>): string {
+  const env = { ...envReads, ...code.envHashes };
+  return fingerprint({ inputs: inputHashes, codeHash: code.codeHash, paramsHash: code.paramsHash, env, tools: code.toolHashes });
+}
+
+function isSameFailure(failure: FailureRecord, code: CodeFacts, hashes: HashLookup, from: FactSources): boolean {
+  const now = Object.fromEntries(Object.keys(failure.inputHashes).map((path) => [path, hashes.of(path)]));
+  const env = Object.fromEntries(Object.keys(failure.envHashes ?? {}).map((name) => [name, from.envHash(name)]));
+  return signatureOf(now, code, env) === failure.signature;
+}
+
+// ---------------------------------------------------------------- inputs
+
+/** What an upstream task's status means for what is made from its result. */
+const UPSTREAM: Readonly<Record<Status, InputFact["is"]>> = {
+  fresh: "ready",
+  skipped: "absent",
+  orphaned: "orphaned",
+  settling: "settling",
+  retrying: "failed",
+  failed: "failed",
+  quarantined: "failed",
+  blocked: "failed",
+  missing: "pending",
+  stale: "pending",
+  waiting: "pending",
+  queued: "pending",
+  running: "pending",
+  held: "pending",
+};
+
+function inputFact(input: TaskInput, topology: Topology, from: FactSources, hashes: HashLookup | undefined): InputFact {
+  const { table } = from;
+  const { path } = input;
+  const row = table.find(path);
+  const is = (state: InputFact["is"], why: string): InputFact => ({ path, is: state, hash: undefined, why });
+  if (row === undefined) return is("absent", `${path} is not there`);
+  if (table.isRefused(row)) {
+    const look = from.reader.look(path);
+    return is("failed", `${path} cannot be read: ${look.is === "refused" ? look.reason : "look again"}`);
+  }
+  const producer = topology.role(table.roleOf(row)).producer;
+  const status = table.statusOf(row);
+  if (producer) {
+    const upstream = UPSTREAM[status ?? "waiting"];
+    if (upstream !== "ready") return is(upstream, `${path} is ${status ?? "not looked at"} (${producer.id})`);
+  } else if (status === "settling") {
+    return is("settling", `${path} is still being written`);
+  }
+  if (!table.isPresent(row)) return is("absent", `${path} is not there`);
+  if (input.stage.type === "source") {
+    const why = whyNotTaken(input.stage, path, row, from);
+    if (why) return is(why.is, why.why);
+  }
+  return { path, is: "ready", hash: hashes?.of(path) ?? undefined, why: "" };
+}
+
+/** Why a source file that is there does not count (its filter, its done-file); `undefined` when it does. */
+export function whyNotTaken(
+  stage: SourceStage,
+  path: RelPath,
+  row: Row,
+  from: Pick<FactSources, "table" | "reader" | "stages">,
+): { is: "absent" | "settling"; why: string } | undefined {
+  const { minSize, maxSize, minFiles } = stage.filter;
+  const size = from.table.sizeOf(row);
+  if (minSize !== undefined && size < minSize)
+    return { is: "absent", why: `${path} has ${size} bytes, the filter of "${stage.id}" wants at least ${minSize}` };
+  if (maxSize !== undefined && size > maxSize)
+    return { is: "absent", why: `${path} has ${size} bytes, the filter of "${stage.id}" wants at most ${maxSize}` };
+  if (minFiles !== undefined) {
+    const files = from.reader.countFiles(path);
+    if (files < minFiles)
+      return { is: "absent", why: `${path} has ${files} files, the filter of "${stage.id}" wants at least ${minFiles}` };
+  }
+  if (!stage.marker) return undefined;
+  const vars = from.stages().topology.varsOf(stage, path);
+  const marker = vars && renderPattern(stage.marker, vars);
+  if (marker?.ok && from.reader.look(marker.path).is === "file") return undefined;
+  return { is: "settling", why: `${path} waits for its done-file ${marker?.ok ? marker.path : stage.marker.text}` };
+}

@@ -1,0 +1,106 @@
+import type { Manifest } from "../core/model/manifest.ts";
+import type { Problem } from "../core/model/problem.ts";
+import type { EntityId } from "../core/model/words.ts";
+import type { ManifestStore } from "../ports.ts";
+
+interface Pending {
+  manifest: Manifest;
+  sync: boolean;
+  /** Batches whose intents must stay on disk until this manifest is written. */
+  readonly batches: Set<string>;
+}
+
+/**
+ * The manifests as they will be: what is on disk, and what waits to be written.
+ *
+ * Writing waits a little, so that one write covers the stages an entity passes in a row. Until then the intents of the
+ * batches concerned stay in `.millrace/tmp`: after a kill they say what the manifests did not yet say.
+ */
+export class ManifestBook {
+  readonly #store: ManifestStore;
+  readonly #onBatchDone: (batchId: string) => void;
+  readonly #pending = new Map<EntityId, Pending>();
+  /** Batch to how many unwritten manifests need its intent. */
+  readonly #holders = new Map<string, number>();
+  readonly #refused = new Map<EntityId, readonly Problem[]>();
+
+  constructor(store: ManifestStore, onBatchDone: (batchId: string) => void) {
+    this.#store = store;
+    this.#onBatchDone = onBatchDone;
+  }
+
+  /** The manifest of an entity; an empty one when there is none. */
+  get(id: EntityId): Manifest {
+    const pending = this.#pending.get(id);
+    if (pending) return pending.manifest;
+    const read = this.#store.read(id);
+    if (!read.ok) {
+      this.#refused.set(id, read.problems);
+      return emptyManifest(id);
+    }
+    this.#refused.delete(id);
+    return read.value ?? emptyManifest(id);
+  }
+
+  /** Why an entity's manifest must not be touched (a newer version wrote it); looked up by the last `get`. */
+  refusal(id: EntityId): readonly Problem[] | undefined {
+    return this.#refused.get(id);
+  }
+
+  /** Replaces a manifest; it is written by the next flush. `batchId` is the batch whose intent covers the change. */
+  put(manifest: Manifest, options: { readonly batchId?: string; readonly sync?: boolean } = {}): void {
+    const pending = this.#pending.get(manifest.entityId) ?? { manifest, sync: false, batches: new Set<string>() };
+    pending.manifest = manifest;
+    pending.sync ||= options.sync ?? false;
+    const { batchId } = options;
+    if (batchId !== undefined && !pending.batches.has(batchId)) {
+      pending.batches.add(batchId);
+      this.#holders.set(batchId, (this.#holders.get(batchId) ?? 0) + 1);
+    }
+    this.#pending.set(manifest.entityId, pending);
+  }
+
+  get waiting(): number {
+    return this.#pending.size;
+  }
+
+  holds(batchId: string): boolean {
+    return this.#holders.has(batchId);
+  }
+
+  /** Writes one entity's manifest now, if it waits. Throws what the disk throws; then it still waits. */
+  flush(id: EntityId): void {
+    const pending = this.#pending.get(id);
+    if (!pending) return;
+    this.#store.write(pending.manifest, { sync: pending.sync });
+    this.#pending.delete(id);
+    for (const batchId of pending.batches) {
+      const left = this.#holders.get(batchId)! - 1;
+      if (left > 0) {
+        this.#holders.set(batchId, left);
+      } else {
+        this.#holders.delete(batchId);
+        this.#onBatchDone(batchId);
+      }
+    }
+  }
+
+  flushAll(): void {
+    for (const id of [...this.#pending.keys()]) this.flush(id);
+  }
+}
+
+function emptyManifest(entityId: EntityId): Manifest {
+  return { version: 1, entityId, states: {}, failures: {} };
+}
+
+/** The manifest with one state or failure put in (`undefined` takes it out). */
+export function withEntry<K extends "states" | "failures">(
+  manifest: Manifest,
+  kind: K,
+  pattern: string,
+  entry: Manifest[K][string] | undefined,
+): Manifest {
+  const { [pattern]: _before, ...others } = manifest[kind];
+  return { ...manifest, [kind]: entry === undefined ? others : { ...others, [pattern]: entry } };
+}

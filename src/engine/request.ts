@@ -1,0 +1,64 @@
+import { hashBytes } from "../core/hash/hash.ts";
+import type { FailureRecord } from "../core/model/manifest.ts";
+import type { AbsPath, RelPath } from "../core/model/words.ts";
+import { entityIdOf } from "../core/pattern/pattern.ts";
+import type { Task } from "../core/plan/topology.ts";
+import type { Stage } from "../core/model/pipeline.ts";
+import type { AttemptRequest, InputItem, InputSet, StageWork } from "../ports.ts";
+import { type FactSources, signatureOf } from "./facts.ts";
+
+/** The request for one attempt of a task, from what the table and the manifest know now. */
+export function requestOf(
+  task: Task,
+  work: StageWork,
+  place: { readonly attemptId: string; readonly staged: AbsPath; readonly root: AbsPath },
+  from: FactSources,
+): AttemptRequest {
+  const { topology } = from.stages();
+  const item = (stage: Stage, path: RelPath): InputItem => {
+    const vars = topology.varsOf(stage, path)!;
+    return { id: entityIdOf(stage.pattern, vars), vars, path };
+  };
+  const set = (name: string, stage: Stage, path: RelPath): InputSet => ({ name, list: false, items: [item(stage, path)] });
+  return {
+    attemptId: place.attemptId,
+    work,
+    taskKey: task.key,
+    entity: task.entity,
+    root: place.root,
+    inputs: task.inputs.map(({ alias, stage, path }) => set(alias, stage, path)),
+    ancestors: topology.ancestorsOf(task).map(({ stage, path }) => set(stage.id, stage, path)),
+    output: { path: task.path, staged: place.staged },
+    attempt: attemptNumber(task, from),
+    idempotencyKey: idempotencyKey(task, from),
+  };
+}
+
+/** 1 for the first try under today's signature, counting on from the recorded failure. */
+function attemptNumber(task: Task, from: FactSources): number {
+  const failure = failureOf(task, from);
+  const code = from.stages().of(task.stage).code;
+  if (!failure || !code) return 1;
+  const now = Object.fromEntries(Object.keys(failure.inputHashes).map((path) => [path, knownHash(path, from)]));
+  const env = Object.fromEntries(Object.keys(failure.envHashes ?? {}).map((name) => [name, from.envHash(name)]));
+  return signatureOf(now, code, env) === failure.signature ? failure.attempts + 1 : 1;
+}
+
+function failureOf(task: Task, from: FactSources): FailureRecord | undefined {
+  const { failures } = from.book.get(task.entity.id);
+  const pattern = task.stage.pattern.text;
+  return Object.hasOwn(failures, pattern) ? failures[pattern] : undefined;
+}
+
+/** The same for every try of the same work: the task, its code and its inputs' contents. */
+function idempotencyKey(task: Task, from: FactSources): string {
+  const inForce = from.stages().of(task.stage);
+  if (inForce.lane === "batch" || !inForce.code) return "";
+  const inputs = Object.fromEntries(task.inputs.map(({ path }) => [path, knownHash(path, from)]));
+  return hashBytes(`${task.key}\n${signatureOf(inputs, inForce.code, {})}`);
+}
+
+function knownHash(path: RelPath, { table }: FactSources): string | null {
+  const row = table.find(path);
+  return (row === undefined ? undefined : table.hashOf(row)) ?? null;
+}

@@ -1,0 +1,491 @@
+import type { Pipeline } from "../core/model/pipeline.ts";
+import { type Problem, problem } from "../core/model/problem.ts";
+import type { AbsPath, EntityId, RelPath, StageKey, TaskKey } from "../core/model/words.ts";
+import { StateTable } from "../core/plan/state-table.ts";
+import type { Task } from "../core/plan/topology.ts";
+import type {
+  ChangeSource,
+  Clock,
+  Controls,
+  ControlsStore,
+  Disk,
+  IndexStore,
+  IntentStore,
+  Job,
+  JobQueue,
+  Ledger,
+  LaneLimits,
+  Log,
+  ManifestStore,
+  NodeRunner,
+  Random,
+  Scanner,
+  ScanProblem,
+  StateReader,
+  Timer,
+  Trash,
+} from "../ports.ts";
+import type { FactSources } from "./facts.ts";
+import { type Ending, rowOf } from "./history.ts";
+import { Journey } from "./journey.ts";
+import type { LookSources } from "./look.ts";
+import { ManifestBook } from "./manifest-book.ts";
+import { breathe, findDifferences, watchBases } from "./reconcile.ts";
+import { recover } from "./recover.ts";
+import { Settling } from "./settling.ts";
+import { loadSnapshot, saveSnapshot, type SnapshotMeta } from "./snapshot.ts";
+import { bringIntoForce, StagesInForce } from "./stages.ts";
+import { statusOfRoot } from "./status.ts";
+
+/** How long a manifest may wait for the next stage of its entity, in milliseconds. */
+const MANIFEST_DELAY_MS = 100;
+/** A reconcile scan may use one part in so many of one core. */
+const SCAN_SHARE = 20;
+/** How long a root must be quiet before its index is saved, in milliseconds. */
+const SAVE_DELAY_MS = 2000;
+/** How often the counters for `status` are saved while things change, in milliseconds. */
+const STATUS_DELAY_MS = 1000;
+
+function scanProblem({ kind, path, reason }: ScanProblem): Problem {
+  const hint = SCAN_HINTS[kind];
+  return { ...problem("M501", `"${path}" is left out: ${reason}`, hint), severity: "warning" };
+}
+
+const SCAN_HINTS: Readonly<Record<ScanProblem["kind"], string>> = {
+  unreadable: "let the user that runs Millrace read it, or name it in .millraceignore",
+  "bad-name": "give it a name that is valid UTF-8",
+  "link-outside": "put the files themselves inside the root",
+};
+
+/** What one root is made of. */
+export interface RootPorts {
+  readonly root: AbsPath;
+  /** As definitions name it, for reports. */
+  readonly name: string;
+  readonly pipelinesFolder: AbsPath;
+  readonly cacheFolder: AbsPath;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly disk: Disk;
+  readonly reader: StateReader;
+  readonly manifests: ManifestStore;
+  readonly intents: IntentStore;
+  readonly index: IndexStore;
+  readonly controls: ControlsStore;
+  readonly trash: Trash;
+  readonly ledger: Ledger;
+  readonly scanner: Scanner;
+  readonly changes: ChangeSource | undefined;
+  readonly runner: NodeRunner;
+  /** HMAC of an environment variable's value today, under the root's key. */
+  readonly envHash: (name: string) => string;
+  readonly log: Log;
+  /** `undefined`: only looked at, nothing is run or written. */
+  readonly makeQueue: ((limits: LaneLimits, run: (jobs: readonly Job[]) => Promise<void>) => JobQueue) | undefined;
+  readonly defaultSettleMs: number;
+  readonly racyMs: number;
+}
+
+/** One root at work: its table, its journey, its scans, and what survives of it on disk. */
+export class Root {
+  readonly ports: RootPorts;
+  readonly table: StateTable = new StateTable();
+  readonly book: ManifestBook;
+  readonly settling: Settling;
+  readonly journey: Journey;
+  readonly facts: FactSources;
+  readonly lookFrom: LookSources;
+  readonly endings: Set<(ending: Ending) => void> = new Set();
+  #stages: StagesInForce = new StagesInForce([], new Map(), []);
+  #controls: Controls;
+  #envSeen: Record<string, string> = Object.create(null);
+  #definitionProblems: readonly Problem[] = [];
+  #scanProblems: readonly Problem[] = [];
+  #lastScanMs = 0;
+  #lastLookAt: number | undefined;
+  #scanning: Promise<void> | undefined;
+  readonly #timers = new Map<string, Timer>();
+  readonly #waiters = new Set<() => void>();
+  #saved: SnapshotMeta | undefined;
+  #dirty = false;
+  #closed = false;
+
+  constructor(ports: RootPorts) {
+    this.ports = ports;
+    const { clock, reader } = ports;
+    this.#controls = ports.controls.read();
+    this.book = new ManifestBook(ports.manifests, (batchId) => ports.intents.remove(batchId));
+    this.settling = new Settling(clock, (paths) => this.journey.hint(paths));
+    const stages = (): StagesInForce => this.#stages;
+    this.facts = {
+      table: this.table,
+      book: this.book,
+      reader,
+      clock,
+      stages,
+      controls: () => this.#controls,
+      envHash: (name) => this.#envHash(name),
+    };
+    this.lookFrom = { table: this.table, reader, clock, settling: this.settling, stages, defaultSettleMs: ports.defaultSettleMs, racyMs: ports.racyMs };
+    const { makeQueue } = ports;
+    this.journey = new Journey(
+      {
+        ...ports,
+        queue: makeQueue && ((run) => makeQueue(this.#limits, run)),
+        onEnding: (endings) => this.#onEnding(endings),
+        onDone: (key) => this.#unforce(key),
+        flushManifest: (id) => this.#flushManifest(id),
+        onChange: () => this.#onChange(),
+      },
+      this.lookFrom,
+      this.facts,
+    );
+  }
+
+  get stages(): StagesInForce {
+    return this.#stages;
+  }
+
+  get controls(): Controls {
+    return this.#controls;
+  }
+
+  /** Standing problems: definitions that do not load, code that does not compile, what a scan could not read. */
+  get problems(): readonly Problem[] {
+    return [...this.#definitionProblems, ...this.#stages.problems, ...this.#scanProblems];
+  }
+
+  /** When the disk was last looked at as a whole, wall time; `undefined` when not yet. */
+  get lastLookAt(): number | undefined {
+    return this.#lastLookAt;
+  }
+
+  /** Milliseconds between reconcile scans: the shortest `scanInterval` of the pipelines, stretched to keep a scan's share of a core small. */
+  get scanIntervalMs(): number {
+    const wanted = Math.min(...this.#stages.topology.pipelines.map((pipeline) => pipeline.scanIntervalMs));
+    return Math.max(Number.isFinite(wanted) ? wanted : 600_000, this.#lastScanMs * SCAN_SHARE);
+  }
+
+  // ------------------------------------------------------------ start and stop
+
+  /** Brings the definitions into force and loads what is known; reads, never writes. */
+  async open(pipelines: readonly Pipeline[], problems: readonly Problem[]): Promise<void> {
+    this.#definitionProblems = problems;
+    this.#stages = await this.#inspect(pipelines);
+    const loaded = loadSnapshot(this.ports.index, this.table, this.#stages.topology, this.#stages.stamps());
+    if (!loaded) return;
+    this.#saved = loaded.meta;
+    Object.assign(this.#envSeen, loaded.envSeen);
+    const envChanged = Object.entries(loaded.envSeen).some(([name, hash]) => this.ports.envHash(name) !== hash);
+    this.#toJudge = envChanged ? "all" : loaded.changed;
+  }
+
+  #toJudge: ReadonlySet<StageKey> | "all" = new Set();
+
+  /** Finishes what a dead process left, watches, and looks at everything once. Resolves when that first look is planned. */
+  async start(): Promise<void> {
+    const { intents, reader, log, changes } = this.ports;
+    for (const found of recover(intents, this.book, reader)) log.problem(found);
+    await changes?.start(this.#bases(), (hint) => {
+      if (hint.kind === "path") this.journey.hint([hint.path]);
+      else void this.scanFolder(hint.path);
+    });
+    await this.look();
+    this.#armScan();
+  }
+
+  /** Looks at everything and judges what may have changed since the table was saved. */
+  async look(): Promise<void> {
+    await this.scan();
+    this.#judgeAgain(this.#toJudge);
+    this.#toJudge = new Set();
+    await this.#whenPlanned();
+  }
+
+  /** Ends running attempts, giving them `graceMs`, and saves everything. */
+  async stop(graceMs: number): Promise<void> {
+    this.journey.stop();
+    for (const timer of this.#timers.values()) timer.cancel();
+    this.#timers.clear();
+    await this.ports.changes?.close();
+    await this.#scanning;
+    const idle = this.journey.queue?.onIdle() ?? Promise.resolve();
+    const cut = this.ports.clock.after(graceMs, () => this.journey.cancelRunning());
+    await idle;
+    cut.cancel();
+    this.#closed = true;
+    this.settling.stop();
+    this.flushManifests();
+    this.save();
+    this.ports.ledger.close();
+    this.ports.index.close();
+  }
+
+  /** Ends a root that was opened for one command: writes what the command changed, and nothing when it only looked. */
+  finish(): void {
+    this.#closed = true;
+    this.journey.stop();
+    this.settling.stop();
+    for (const timer of this.#timers.values()) timer.cancel();
+    this.ports.ledger.close();
+    this.ports.index.close();
+  }
+
+  // ------------------------------------------------------------ scans
+
+  #bases(): ReturnType<typeof watchBases> {
+    return watchBases(this.#stages.topology);
+  }
+
+  /** Compares the disk with the table and hints at every difference. One scan at a time: a second call joins in after it. */
+  async scan(): Promise<void> {
+    while (this.#scanning) await this.#scanning;
+    this.#scanning = this.#scanBases(this.#bases()).finally(() => (this.#scanning = undefined));
+    await this.#scanning;
+    this.#lastLookAt = this.ports.clock.wallMs();
+  }
+
+  async #scanBases(bases: ReturnType<typeof watchBases>): Promise<void> {
+    const { scanner, clock } = this.ports;
+    const startedAt = clock.monoMs();
+    const found = await scanner.scan(bases);
+    this.#scanProblems = found.problems.map(scanProblem);
+    if (this.#closed) return;
+    this.journey.hint(await findDifferences(found, bases, this.table, this.#stages.topology, clock));
+    this.#lastScanMs = clock.monoMs() - startedAt;
+  }
+
+  /** Scans one folder that something happened in, however deep. */
+  async scanFolder(path: RelPath): Promise<void> {
+    while (this.#scanning) await this.#scanning;
+    if (this.#closed) return;
+    const base = path.replace(/\/$/, "");
+    const { scanner, clock } = this.ports;
+    const work = async (): Promise<void> => {
+      const bases = [{ path: base, depth: Infinity }];
+      const found = await scanner.scan(bases);
+      if (this.#closed) return;
+      const different = await findDifferences(found, bases, this.table, this.#stages.topology, clock);
+      this.journey.hint([...different, base]);
+    };
+    this.#scanning = work().finally(() => (this.#scanning = undefined));
+    await this.#scanning;
+    this.#onChange();
+  }
+
+  #armScan(): void {
+    this.#every("scan", this.scanIntervalMs, () => {
+      void this.scan().then(() => this.#armScan());
+    });
+  }
+
+  /** Calls `act` once after a time, unless already waiting under this name. */
+  #every(name: string, delayMs: number, act: () => void): void {
+    if (this.#closed || this.#timers.has(name)) return;
+    const timer = this.ports.clock.after(delayMs, () => {
+      this.#timers.delete(name);
+      if (!this.#closed) act();
+    });
+    this.#timers.set(name, timer);
+  }
+
+  // ------------------------------------------------------------ definitions
+
+  #inspect(pipelines: readonly Pipeline[]): Promise<StagesInForce> {
+    const { runner, pipelinesFolder, cacheFolder, envHash } = this.ports;
+    return bringIntoForce(pipelines, { runner, pipelinesFolder, cacheFolder, envHash, before: this.#stages });
+  }
+
+  /** Puts other definitions (or other code) in force; only what they make stale runs. Returns how many stages changed. */
+  async replaceDefinitions(pipelines: readonly Pipeline[], problems: readonly Problem[]): Promise<number> {
+    const before = this.#stages;
+    const after = await this.#inspect(pipelines);
+    this.#definitionProblems = problems;
+    this.#stages = after;
+    this.table.assignRoles(after.topology.roleNumber);
+    this.#forgetStrangers();
+    this.journey.adopt();
+    const [was, is] = [before.stamps(), after.stamps()];
+    const keys = new Set([...Object.keys(was), ...Object.keys(is)]);
+    const changed = new Set([...keys].filter((key) => was[key] !== is[key]));
+    if (changed.size > 0) {
+      await this.ports.changes?.update(this.#bases());
+      this.#judgeAgain(changed);
+      await this.scan();
+    }
+    this.#onChange();
+    return changed.size;
+  }
+
+  /** Paths that belong to no stage any more are none of ours. */
+  #forgetStrangers(): void {
+    for (let row = 0; row < this.table.end; row++) {
+      if (this.table.pathOf(row) === undefined) continue;
+      const role = this.#stages.topology.role(this.table.roleOf(row));
+      if (!role.producer && role.sources.length === 0) this.table.remove(row);
+    }
+  }
+
+  /** Judges the tasks of these stages, every task that is not done, and what follows from them. */
+  #judgeAgain(stages: ReadonlySet<StageKey> | "all"): void {
+    const { topology } = this.#stages;
+    const paths: RelPath[] = [];
+    for (let row = 0; row < this.table.end; row++) {
+      const path = this.table.pathOf(row);
+      if (path === undefined) continue;
+      const role = topology.role(this.table.roleOf(row));
+      const status = this.table.statusOf(row);
+      const settled = status === "fresh" || status === "skipped";
+      const named = stages === "all" || [role.producer, ...role.sources].some((stage) => stage && stages.has(stage.key));
+      if (named || (role.producer ? !settled : status === "settling")) paths.push(path);
+    }
+    this.journey.replanAround(paths);
+  }
+
+  // ------------------------------------------------------------ commands
+
+  /** Replaces the controls, on disk first, and judges the tasks they concern. */
+  setControls(controls: Controls, tasks: Iterable<Task>): void {
+    this.ports.controls.write(controls);
+    this.#controls = controls;
+    this.journey.replan(tasks);
+  }
+
+  /** A task and all that is made from its result. */
+  withFollowers(task: Task): Task[] {
+    const { topology } = this.#stages;
+    return topology.affected(task.path, topology.role(topology.roleNumber(task.path)));
+  }
+
+  #unforce(key: TaskKey): void {
+    if (!Object.hasOwn(this.#controls.forced, key)) return;
+    const { [key]: _used, ...forced } = this.#controls.forced;
+    this.#controls = { ...this.#controls, forced };
+    // Written with the next status: until then a restart runs the task once more.
+    this.#every("controls", STATUS_DELAY_MS, () => this.ports.controls.write(this.#controls));
+  }
+
+  #envHash(name: string): string {
+    const hash = this.ports.envHash(name);
+    this.#envSeen[name] = hash;
+    return hash;
+  }
+
+  // ------------------------------------------------------------ endings
+
+  #onEnding(endings: readonly Ending[]): void {
+    const { ledger, log } = this.ports;
+    ledger.add(endings.map(rowOf));
+    for (const ending of endings) {
+      const { task, runId, result } = ending;
+      const fields = { task: `${task.stage.id}@${task.entity.id}`, pipeline: task.stage.pipeline, runId };
+      if (result.is === "failed")
+        log.warn({ ...fields, error: result.error, category: result.category, retryAt: result.retryAt }, "attempt failed");
+      else log.debug({ ...fields, result: result.is, path: task.path, reasons: ending.reasons }, "attempt ended");
+      for (const listener of this.endings) listener(ending);
+    }
+  }
+
+  #flushManifest(id: EntityId): void {
+    try {
+      this.book.flush(id);
+    } catch (error) {
+      this.#cannotWrite(error);
+    }
+  }
+
+  flushManifests(): void {
+    try {
+      this.book.flushAll();
+    } catch (error) {
+      this.#cannotWrite(error);
+    }
+  }
+
+  /** The intents keep what the manifests cannot take yet; the next flush tries again. */
+  #cannotWrite(error: unknown): void {
+    if (!(error instanceof Error) || !("code" in error)) throw error;
+    this.ports.log.error({ error: error.message }, "a manifest cannot be written; it will be tried again");
+    this.#every("flush", STATUS_DELAY_MS, () => this.flushManifests());
+  }
+
+  // ------------------------------------------------------------ quiet
+
+  get isQuiet(): boolean {
+    return this.journey.isQuiet && this.settling.size === 0 && this.#scanning === undefined;
+  }
+
+  /**
+   * Resolves when nothing is left to do now (waiting retries and held work are left), when `signal` aborts, or when all that
+   * is left is files that have been settling for `settleTimeoutMs`.
+   */
+  async whenQuiet(options: { readonly settleTimeoutMs?: number; readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+    const { settleTimeoutMs = Infinity, signal } = options;
+    while (!this.isQuiet && !signal?.aborted) {
+      const left = settleTimeoutMs - this.settling.newestMs();
+      if (left <= 0 && this.journey.isQuiet && this.#scanning === undefined) break;
+      const timer = Number.isFinite(left) ? this.ports.clock.after(Math.max(1, left), () => this.#wakeWaiters()) : undefined;
+      await this.#nextChange(signal);
+      timer?.cancel();
+    }
+    this.flushManifests();
+  }
+
+  /** Resolves when everything hinted at is planned; files may still be settling and work running. */
+  async #whenPlanned(): Promise<void> {
+    await breathe(this.ports.clock);
+    while (this.journey.isPlanning) await this.#nextChange();
+  }
+
+  #nextChange(signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        this.#waiters.delete(wake);
+        signal?.removeEventListener("abort", wake);
+        resolve();
+      };
+      this.#waiters.add(wake);
+      signal?.addEventListener("abort", wake, { once: true });
+    });
+  }
+
+  #onChange(): void {
+    this.#dirty = true;
+    this.#wakeWaiters();
+    if (this.#closed || !this.ports.makeQueue) return;
+    if (this.book.waiting > 0) this.#every("flush", MANIFEST_DELAY_MS, () => this.flushManifests());
+    this.#every("status", STATUS_DELAY_MS, () => this.#saveStatus());
+    this.#every("save", SAVE_DELAY_MS, () => this.#saveWhenQuiet());
+  }
+
+  #wakeWaiters(): void {
+    for (const wake of [...this.#waiters]) wake();
+  }
+
+  #saveStatus(): void {
+    this.ports.index.saveMeta({ ...(this.#saved ? { snapshot: this.#saved } : {}), status: statusOfRoot(this) });
+  }
+
+  #saveWhenQuiet(): void {
+    if (!this.#dirty) return;
+    if (this.isQuiet) this.save();
+    else this.#every("save", SAVE_DELAY_MS, () => this.#saveWhenQuiet());
+  }
+
+  /** Saves the index: derived, but it makes the next start fast. */
+  save(): void {
+    if (!this.ports.makeQueue) return;
+    this.#dirty = false;
+    this.ports.controls.write(this.#controls);
+    this.#saved = saveSnapshot(this.ports.index, this.table, this.#stages.topology, {
+      stamps: this.#stages.stamps(),
+      envSeen: this.#envSeen,
+      status: statusOfRoot(this),
+    });
+  }
+
+  readonly #limits: LaneLimits = {
+    pipeline: (name) => this.#stages.topology.pipelines.find((p) => p.name === name)?.maxConcurrentEntities ?? 10,
+    stage: (key) => this.#stages.get(key)?.stage.concurrency ?? Infinity,
+  };
+}

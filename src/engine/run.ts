@@ -1,0 +1,71 @@
+import type { Result } from "../core/model/result.ts";
+import { ok } from "../core/model/result.ts";
+import type { Status } from "../core/model/words.ts";
+import type { AttemptRow } from "../ports.ts";
+import type { RunReport } from "./control.ts";
+import { type Ending, rowOf } from "./history.ts";
+import type { Root } from "./root.ts";
+import { taskCounts, troubledTasks, troubleOf } from "./status.ts";
+
+export interface RunOptions {
+  readonly settleTimeoutMs: number;
+  /** Waits for retries that are due later, too. */
+  readonly wait: boolean;
+  /** Looks at the whole disk first; not needed right after a start. */
+  readonly scan: boolean;
+  readonly signal?: AbortSignal | undefined;
+  readonly onEnding?: (ending: Ending) => void;
+  /** Starts the roots, so that what they run at once is counted, too. */
+  readonly start?: () => Promise<void>;
+}
+
+/** Works until nothing can start any more, and says what happened. */
+export async function runRoots(roots: readonly Root[], options: RunOptions): Promise<Result<RunReport>> {
+  const clock = roots[0]?.ports.clock;
+  const startedAt = clock?.monoMs() ?? 0;
+  const results: Partial<Record<AttemptRow["result"], number>> = {};
+  const count = (ending: Ending): void => {
+    const { result } = rowOf(ending);
+    results[result] = (results[result] ?? 0) + 1;
+    options.onEnding?.(ending);
+  };
+  for (const root of roots) root.endings.add(count);
+  try {
+    await options.start?.();
+    if (options.scan) for (const root of roots) await root.look();
+    await Promise.all(roots.map((root) => workUntilQuiet(root, options)));
+  } finally {
+    for (const root of roots) root.endings.delete(count);
+  }
+  const unsettled = roots.flatMap((root) => root.settling.paths());
+  const counts = addUp(roots.map(taskCounts));
+  const trouble = roots.flatMap((root) => troubledTasks(root).tasks.map((task) => troubleOf(root, task)));
+  const failed = unsettled.length > 0 || FAILED.some((status) => (counts[status] ?? 0) > 0);
+  return ok({ version: 1, results, counts, unsettled, trouble, durationMs: Math.round((clock?.monoMs() ?? 0) - startedAt), failed });
+}
+
+const FAILED: readonly Status[] = ["failed", "retrying", "blocked", "quarantined"];
+
+async function workUntilQuiet(root: Root, { settleTimeoutMs, wait, signal }: RunOptions): Promise<void> {
+  for (;;) {
+    await root.whenQuiet({ settleTimeoutMs, signal });
+    const due = root.journey.queue?.nextDue();
+    if (!wait || due === undefined || signal?.aborted) return;
+    await sleepUntil(root, due, signal);
+  }
+}
+
+function sleepUntil(root: Root, due: number, signal: AbortSignal | undefined): Promise<void> {
+  const { clock } = root.ports;
+  return new Promise((resolve) => {
+    const timer = clock.after(Math.max(0, due - clock.monoMs()), resolve);
+    signal?.addEventListener("abort", () => (timer.cancel(), resolve()), { once: true });
+  });
+}
+
+function addUp(all: readonly Readonly<Partial<Record<Status, number>>>[]): Partial<Record<Status, number>> {
+  const sum: Partial<Record<Status, number>> = {};
+  for (const counts of all)
+    for (const [status, count] of Object.entries(counts)) sum[status as Status] = (sum[status as Status] ?? 0) + count;
+  return sum;
+}

@@ -1,0 +1,110 @@
+import type { Stage } from "../core/model/pipeline.ts";
+import type { Status } from "../core/model/words.ts";
+import { STATUSES } from "../core/model/words.ts";
+import type { Task } from "../core/plan/topology.ts";
+import type { RootReport, StageReport, StatusCounts, TroubleReport } from "./control.ts";
+import type { Root } from "./root.ts";
+
+/** How many troubled tasks a report names. */
+const TROUBLE_SHOWN = 20;
+const TROUBLE: ReadonlySet<Status> = new Set(["retrying", "failed", "quarantined", "blocked"]);
+
+/** The status of a root as its table has it: counters, not a look at the disk. */
+export function statusOfRoot(root: Root): Omit<RootReport, "daemon"> {
+  const { tasks, total } = troubledTasks(root);
+  const trouble = tasks.map((task) => troubleOf(root, task));
+  const retries = trouble.flatMap((t) => (t.nextRetryAt === null ? [] : [t.nextRetryAt]));
+  const { changes, name } = root.ports;
+  return {
+    root: name,
+    asOf: root.lastLookAt === undefined ? null : new Date(root.ports.makeQueue ? root.ports.clock.wallMs() : root.lastLookAt).toISOString(),
+    watcher: changes?.health() ?? null,
+    scanIntervalSeconds: Math.round(root.scanIntervalMs / 100) / 10,
+    stages: root.stages.topology.stages.map((stage) => stageReport(root, stage)),
+    trouble,
+    troubleTotal: total,
+    nextRetryAt: retries.toSorted()[0] ?? null,
+    problems: root.problems,
+  };
+}
+
+function stageReport(root: Root, stage: Stage): StageReport {
+  return {
+    pipeline: stage.pipeline,
+    stage: stage.id,
+    type: stage.type,
+    pattern: stage.pattern.text,
+    counts: countsOf(root, stage),
+    held: Object.hasOwn(root.controls.held, stage.key),
+  };
+}
+
+function countsOf(root: Root, stage: Stage): StatusCounts {
+  const counts: Partial<Record<Status, number>> = {};
+  for (const [number, role] of root.stages.topology.roles().entries()) {
+    const own = stage.type === "source" ? role.sources.includes(stage) : role.producer === stage;
+    if (!own) continue;
+    for (const status of STATUSES) {
+      const count = root.table.count(number, status);
+      // To a source stage, what another pipeline has yet to make is not there.
+      if (count === 0 || (stage.type === "source" && role.producer && status !== "fresh" && status !== "orphaned")) continue;
+      counts[status] = (counts[status] ?? 0) + count;
+    }
+  }
+  return counts;
+}
+
+/** The statuses of every task of a root, added up. */
+export function taskCounts(root: Root): StatusCounts {
+  const counts: Partial<Record<Status, number>> = {};
+  for (const [number, role] of root.stages.topology.roles().entries()) {
+    if (!role.producer) continue;
+    for (const status of STATUSES) {
+      const count = root.table.count(number, status);
+      if (count > 0) counts[status] = (counts[status] ?? 0) + count;
+    }
+  }
+  return counts;
+}
+
+/** Tasks that failed or are blocked: blocked ones last, since their cause is listed before them. */
+export function troubledTasks(root: Root): { readonly tasks: readonly Task[]; readonly total: number } {
+  const { table, stages } = root;
+  const counts = taskCounts(root);
+  const total = [...TROUBLE].reduce((sum, status) => sum + (counts[status] ?? 0), 0);
+  if (total === 0) return { tasks: [], total };
+  const own: Task[] = [];
+  const blocked: Task[] = [];
+  for (let row = 0; row < table.end && own.length < TROUBLE_SHOWN; row++) {
+    const status = table.statusOf(row);
+    const path = table.pathOf(row);
+    if (path === undefined || status === undefined || !TROUBLE.has(status)) continue;
+    if (status === "blocked" && blocked.length >= TROUBLE_SHOWN) continue;
+    const task = stages.topology.producerTask(path);
+    if (task) (status === "blocked" ? blocked : own).push(task);
+  }
+  return { tasks: [...own, ...blocked].slice(0, TROUBLE_SHOWN), total };
+}
+
+export function troubleOf(root: Root, task: Task): TroubleReport {
+  const row = root.table.find(task.path);
+  const status = (row === undefined ? undefined : root.table.statusOf(row)) ?? "failed";
+  const pattern = task.stage.pattern.text;
+  const { failures } = root.book.get(task.entity.id);
+  const failure = status !== "blocked" && Object.hasOwn(failures, pattern) ? failures[pattern] : undefined;
+  return {
+    task: `${task.stage.id}@${task.entity.id}`,
+    pipeline: task.stage.pipeline,
+    status,
+    error: failure?.error ?? task.ambiguous ?? standingError(root, task, status),
+    attempts: failure?.attempts ?? 0,
+    maxAttempts: task.stage.retryPolicy.maxAttempts,
+    nextRetryAt: status === "retrying" ? (failure?.nextRetryAt ?? null) : null,
+  };
+}
+
+function standingError(root: Root, task: Task, status: Status): string {
+  if (status === "blocked") return `an input failed: ${task.inputs.map((input) => input.path).join(", ")}`;
+  const [problem] = root.book.refusal(task.entity.id) ?? root.stages.problems;
+  return problem?.message ?? "the node cannot run as it is written";
+}
