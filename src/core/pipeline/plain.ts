@@ -40,7 +40,10 @@ export function show(value: unknown): string {
   if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
   if (typeof value === "function") return "a function";
   if (typeof value === "object" && value !== null) return "an object";
-  if (typeof value !== "string") return String(value);
-  const text = value;
-  return `"${text.length > 60 ? `${text.slice(0, 57)}...` : text}"`;
+  if (typeof value === "string") return `"${value.length > 60 ? `${value.slice(0, 57)}...` : value}"`;
+  return typeof value === "number" || typeof value === "boolean"
+    ? String(value)
+    : value === null
+      ? "null"
+      : `a ${typeof value}`;
 }

@@ -130,6 +130,8 @@ function expectedWords(issue: z.core.$ZodIssue): string | undefined {
       return issue.values.length === 1
         ? show(issue.values[0])
         : `one of ${issue.values.map((v) => `"${String(v)}"`).join(", ")}`;
+    case "invalid_format":
+      return issue.pattern === undefined ? undefined : `text that matches ${issue.pattern}`;
     case "not_multiple_of":
       return `a multiple of ${issue.divisor}`;
     case "invalid_union":

@@ -114,7 +114,8 @@ describe("definePipeline and defineNode", () => {
         },
       ],
     });
-    expect((load(definition).pipeline?.stages[1] as TaskStage).inputs).toEqual([{ alias: "doc", stage: "in" }]);
+    const stage = load(definition).pipeline?.stages[1] as TaskStage | undefined;
+    expect(stage?.inputs).toEqual([{ alias: "doc", stage: "in" }]);
     // @ts-expect-error a misspelt type
     expect(load(definePipeline({ stages: [{ id: "a", type: "sourc", pattern: "x" }] })).problems).toHaveLength(1);
   });

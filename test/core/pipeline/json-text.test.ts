@@ -195,7 +195,9 @@ describe("whatever a file holds, loading it never throws and places every proble
     );
   });
 
-  const isPlaced = (source: string) => void expect(misplaced(load(source).problems, source)).toEqual([]);
+  const isPlaced = (source: string): void => {
+    expect(misplaced(load(source).problems, source)).toEqual([]);
+  };
   test("texts of any kind", () => {
     fc.assert(fc.property(fc.string({ unit: "binary" }), isPlaced));
     fc.assert(fc.property(fc.json(), isPlaced));
