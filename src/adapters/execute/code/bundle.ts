@@ -43,6 +43,14 @@ const LOADERS: Readonly<Record<string, Loader>> = {
   ...Object.fromEntries(TEXT_EXTENSIONS.map((extension) => [extension, "text" as const])),
 };
 
+const SHAPE = {
+  format: "esm",
+  platform: "node",
+  target: "node24",
+  charset: "utf8",
+  legalComments: "none",
+} as const satisfies BuildOptions;
+
 // Identity functions that only add types: a node that imports them must not depend on Millrace's version.
 const TYPING_PACKAGE = "millrace";
 const TYPING_MODULE =
@@ -115,20 +123,17 @@ async function tryBundle(request: BundleRequest, typingOnly: boolean): Promise<A
     absWorkingDir: request.projectFolder,
     bundle: true,
     write: false,
-    format: "esm",
-    platform: "node",
-    target: "node24",
-    charset: "utf8",
+    ...SHAPE,
     conditions: [],
     mainFields: ["main"],
-    legalComments: "none",
     logLevel: "silent",
     define: Object.fromEntries(META_NAMES.map((name) => [`import.meta.${name}`, metaIdentifier(name)])),
   };
   try {
     const hashed = await esbuild.build({
       ...common,
-      minify: true,
+      minifySyntax: true,
+      minifyWhitespace: true,
       metafile: true,
       plugins: [localImports(request, sources, { typingOnly, forHash: true })],
     });
@@ -142,7 +147,9 @@ async function tryBundle(request: BundleRequest, typingOnly: boolean): Promise<A
       plugins: [localImports(request, sources, { typingOnly, forHash: false })],
     });
     noteTypeScriptOptions(request.entry, sources);
-    const minified = hashed.outputFiles?.[0]?.text ?? "";
+    // Names are shortened in a second step: esbuild chooses them by the letters it has read, and these must not be those of types.
+    const plain = hashed.outputFiles?.[0]?.text ?? "";
+    const { code: minified } = await esbuild.transform(plain, { ...SHAPE, minify: true, logLevel: "silent" });
     return {
       bundle: {
         minified,

@@ -172,7 +172,7 @@ class Worker {
     if (current === undefined) return;
     const bytes = current.rest.length === 0 ? chunk : Buffer.concat([current.rest, chunk]);
     const start = bytes.indexOf(current.nonce);
-    const keepFrom = start === -1 ? Math.max(0, bytes.length - current.nonce.length + 1) : start;
+    const keepFrom = start === -1 ? possibleStart(bytes, current.nonce) : start;
     if (keepFrom > 0) current.log(current.decoder.write(bytes.subarray(0, keepFrom)));
     current.rest = Buffer.from(bytes.subarray(keepFrom));
     const end = start === -1 ? -1 : current.rest.indexOf("\n", current.nonce.length);
@@ -196,4 +196,10 @@ class Worker {
     this.#current = undefined;
     current?.resolve(reply);
   }
+}
+
+/** Where the last bytes could begin the nonce, whose first byte is a NUL; the length when they could not. */
+function possibleStart(bytes: Buffer, nonce: Buffer): number {
+  const nul = bytes.indexOf(0, Math.max(0, bytes.length - nonce.length + 1));
+  return nul === -1 ? bytes.length : nul;
 }

@@ -39,7 +39,7 @@ export async function exchange(request: HttpRequest): Promise<Response> {
     await response.body?.cancel();
     if (turn === MOST_REDIRECTS)
       throw new ExchangeFault(`more than ${MOST_REDIRECTS} redirects, the last one to "${location}"`);
-    const next = URL.canParse(location, url) ? new URL(location, url) : undefined;
+    const next = URL.canParse(location, url.href) ? new URL(location, url) : undefined;
     if (next === undefined || !/^https?:$/.test(next.protocol))
       throw new ExchangeFault(`redirect to "${location}" cannot be followed`);
     if (next.origin !== url.origin) for (const name of CREDENTIALS) headers.delete(name);
