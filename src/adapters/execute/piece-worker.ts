@@ -68,7 +68,9 @@ export class PieceWorker {
     const { request } = piece;
     const reads = new AttemptReads(this.#root(request).reader, conditions.isAlone);
     const facts = new AttemptFacts(request, reads);
-    this.#limits.deadlineMs = conditions.isAlone ? Infinity : startedAt + SHARED_LIMIT_MS;
+    this.#limits.deadlineMs = conditions.isAlone
+      ? Infinity
+      : startedAt + Math.min(SHARED_LIMIT_MS, request.work.timeoutMs);
     this.#limits.isCancelled = conditions.isCancelled;
     const end = this.#attempt(piece, conditions, reads, facts);
     return {
@@ -138,8 +140,10 @@ export class PieceWorker {
 
   #caught(error: unknown, request: AttemptRequest, conditions: PieceConditions, facts: AttemptFacts): BareEnd {
     if (error instanceof Overtaken) return { kind: "overtaken", path: error.path };
-    if (error instanceof WantsToBeAlone) return { kind: "alone" };
-    if (error instanceof Interrupted) return { kind: conditions.isCancelled() ? "interrupted" : "alone" };
+    if (error instanceof WantsToBeAlone) return { kind: "alone", because: "large" };
+    if (error instanceof Interrupted) {
+      return conditions.isCancelled() ? { kind: "interrupted" } : { kind: "alone", because: "slow" };
+    }
     const failure = failureOf(error);
     if (failure === undefined) throw error;
     return { kind: "failed", ...failure, error: maskEnv(failure.error, request, facts.envReads) };
@@ -160,7 +164,7 @@ export class PieceWorker {
     if (run === undefined) {
       const spec = work[place];
       const type = spec && NODE_TYPES.get(spec.typeId);
-      if (spec === undefined || type?.lane !== "batch") {
+      if (spec === undefined || type === undefined) {
         throw new NodeFailure(`node type "${spec?.typeId}" does not run in a worker`, "definition");
       }
       run = type.prepare(spec.data, (path) => this.#codeFile(work, path));
@@ -201,7 +205,7 @@ function chooseBranch(work: StageWork, from: NodePlace, place: "then" | "else"):
   if (from !== "node") throw new NodeFailure(`an "if" cannot be a branch of another "if"`, "definition");
   const spec = work[place];
   if (spec === undefined) return { kind: "skipped" };
-  return NODE_TYPES.get(spec.typeId)?.lane === "single" ? { kind: "branch", place } : "here";
+  return NODE_TYPES.has(spec.typeId) ? "here" : { kind: "branch", place };
 }
 
 function madeOf(yielded: Yield): Made {

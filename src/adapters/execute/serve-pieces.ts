@@ -1,6 +1,6 @@
 import type { MessagePort } from "node:worker_threads";
 import { PieceWorker } from "./piece-worker.ts";
-import type { EndMessage, ExecutePorts, PieceEnd, WorkMessage } from "./wire.ts";
+import type { EndMessage, ExecutePorts, PieceEnd, ReadyMessage, WorkMessage } from "./wire.ts";
 
 // Often enough that the main thread can commit while the next pieces run, and rarely enough that messages cost little.
 const ENDS_OF_A_MESSAGE = 32;
@@ -9,6 +9,7 @@ const MESSAGE_AFTER_MS = 5;
 /** Does every message's pieces, in order, in this thread, and answers on the port. The thread lives as long as the port. */
 export async function servePieces(port: MessagePort, ports: ExecutePorts): Promise<void> {
   const worker = await PieceWorker.create(ports);
+  port.postMessage({ ready: true } satisfies ReadyMessage);
   port.on("message", (message: WorkMessage) => serve(message, worker, port));
 }
 

@@ -31,7 +31,12 @@ export type PieceEnd =
   | (Common & { readonly kind: "branch"; readonly place: "then" | "else" })
   | (Common & { readonly kind: "filled"; readonly value: unknown })
   /** Too slow or too large for a thread that others wait for; nothing was done. */
-  | (Common & { readonly kind: "alone" });
+  | (Common & { readonly kind: "alone"; readonly because: "slow" | "large" });
+
+/** From a worker, once: it does pieces from now on. */
+export interface ReadyMessage {
+  readonly ready: true;
+}
 
 /** From a worker: how some pieces of a batch ended, by their index in it. */
 export interface EndMessage {

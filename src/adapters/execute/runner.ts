@@ -1,0 +1,107 @@
+import type { Result } from "../../core/model/result.ts";
+import type { AttemptOutcome, AttemptRequest, InspectRequest, NodeCode, NodeRunner, StageWork } from "../../ports.ts";
+import { inspectCode } from "./code/inspect.ts";
+import type { NodeType } from "./node-type.ts";
+import { SingleLane } from "./single/single-lane.ts";
+import { type FinalEnd, PieceThreads } from "./threads/piece-threads.ts";
+import type { ExecutePorts } from "./wire.ts";
+
+export interface NodeRunnerOptions {
+  readonly ports: ExecutePorts;
+  /** Every type of node by its id. */
+  readonly nodeTypes: ReadonlyMap<string, NodeType>;
+  /** The entry of the worker threads, which calls `servePieces`. */
+  readonly batchWorker: URL;
+  /** How many threads batches are spread over; one keeps up with a main thread that commits. */
+  readonly batchThreads?: number;
+}
+
+/**
+ * A runner of the given node types. No thread and no process is started before the first attempt.
+ *
+ * Attempts of the batch lane share a worker thread: an expression that takes longer than 0.1 s there is run again in a thread of
+ * its own with its stage's whole timeout, as is the one in which a thread died. What expressions do has no effects, so nothing is
+ * done twice. The single lane runs each attempt from this thread.
+ */
+export function createNodeRunner(options: NodeRunnerOptions): NodeRunner {
+  return new ThreadedRunner(options);
+}
+
+class ThreadedRunner implements NodeRunner {
+  readonly nodeTypes: ReadonlyMap<string, NodeType>;
+  readonly #threads: PieceThreads;
+  readonly #single: SingleLane;
+  readonly #runs = new Set<Promise<void>>();
+  #isClosed = false;
+
+  constructor({ ports, nodeTypes, batchWorker, batchThreads = 1 }: NodeRunnerOptions) {
+    this.nodeTypes = nodeTypes;
+    this.#threads = new PieceThreads(batchWorker, batchThreads);
+    this.#single = new SingleLane(ports, nodeTypes, this.#threads);
+  }
+
+  inspect(stage: InspectRequest): Promise<Result<NodeCode>> {
+    return inspectCode(stage, this.nodeTypes);
+  }
+
+  laneOf({ node, then, else: otherwise }: StageWork): "batch" | "single" {
+    const specs = [node, then, otherwise].filter((spec) => spec !== undefined);
+    return specs.every(({ typeId }) => this.nodeTypes.get(typeId)?.lane === "batch") ? "batch" : "single";
+  }
+
+  async run(requests: readonly AttemptRequest[], emit: (outcomes: readonly AttemptOutcome[]) => void): Promise<void> {
+    if (this.#isClosed) {
+      if (requests.length > 0) emit(requests.map(interrupted));
+      return;
+    }
+    const run = this.#runBoth(requests, emit).finally(() => this.#runs.delete(run));
+    this.#runs.add(run);
+    await run;
+  }
+
+  cancel(attemptId: string): void {
+    this.#threads.cancel(attemptId);
+    this.#single.cancel(attemptId);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#single.cancelAll();
+    await this.#threads.close();
+    await Promise.allSettled(this.#runs);
+    await Promise.all([...this.nodeTypes.values()].map((type) => type.close?.()));
+  }
+
+  async #runBoth(
+    requests: readonly AttemptRequest[],
+    emit: (outcomes: readonly AttemptOutcome[]) => void,
+  ): Promise<void> {
+    const lanes = new Map<StageWork, "batch" | "single">();
+    const batch: AttemptRequest[] = [];
+    const single: AttemptRequest[] = [];
+    for (const request of requests) {
+      let lane = lanes.get(request.work);
+      if (lane === undefined) lanes.set(request.work, (lane = this.laneOf(request.work)));
+      (lane === "batch" ? batch : single).push(request);
+    }
+    await Promise.all([
+      this.#threads.run(
+        batch.map((request) => ({ request, do: "run", place: "node" })),
+        (ends) => emit(ends.map(outcomeOf)),
+      ),
+      ...single.map(async (request) => emit([await this.#single.run(request)])),
+    ]);
+  }
+}
+
+function interrupted({ attemptId }: AttemptRequest): AttemptOutcome {
+  return { kind: "interrupted", attemptId, reads: [], envReads: [], durationMs: 0, log: "" };
+}
+
+/** In the batch lane every branch is a batch node, so another end is a definition that no longer fits the node types. */
+function outcomeOf(end: FinalEnd): AttemptOutcome {
+  if (end.kind !== "branch" && end.kind !== "filled") return end;
+  const { attemptId, reads, envReads, durationMs, log } = end;
+  const error = `the node ended as "${end.kind}", which the batch lane does not know`;
+  return { kind: "failed", error, category: "definition", attemptId, reads, envReads, durationMs, log };
+}
