@@ -79,7 +79,8 @@ class SqliteLedger implements Ledger {
       return this.#connect();
     } catch (error) {
       this.#setAsideDamaged(error);
-      return this.#connect();
+      // For a reader the file is still there; it finds no rows.
+      return this.#ports.trash === undefined ? undefined : this.#connect();
     }
   }
 

@@ -1,44 +1,9 @@
 import { hasOnly, isObject, isPathInRoot, stateRecordOf } from "../../core/model/manifest-json.ts";
-import type { StateRecord } from "../../core/model/manifest.ts";
 import { problem, type Problem } from "../../core/model/problem.ts";
 import { InternalError } from "../../core/model/problems.ts";
-import type { AbsPath, EntityId, RelPath, TaskKey } from "../../core/model/words.ts";
-import type { Disk } from "../../ports.ts";
+import type { AbsPath } from "../../core/model/words.ts";
+import type { Disk, Intent, IntentRecord, IntentStore } from "../../ports.ts";
 import { readText } from "./document-text.ts";
-
-/** One state that a commit is about to put in place or to retract. */
-export interface IntentRecord {
-  readonly taskKey: TaskKey;
-  readonly entityId: EntityId;
-  /** The text of the stage's pattern: the key of the state in its manifest. */
-  readonly pattern: string;
-  /** Where the state goes, relative to the root; a folder state ends with `/`. */
-  readonly path: RelPath;
-  /** Where it waits, relative to the batch folder; empty for a retraction. */
-  readonly staged: RelPath;
-  /** What the manifest will say; `null` retracts the state. */
-  readonly record: StateRecord | null;
-}
-
-/**
- * `.millrace/tmp/<batchId>/intent.json`: what a batch of commits is about to do. Version 1, JSON on one line with a final newline.
- *
- * It is written before the first rename of its batch and removed, with its folder, after the last manifest. At a start, an
- * output whose hash is in an intent is ours. It does not outlive a change of release: another version is unreadable, and
- * its outputs are then told by their bytes alone.
- */
-export interface Intent {
-  readonly version: 1;
-  readonly batchId: string;
-  readonly records: readonly IntentRecord[];
-}
-
-/** What a start finds of the batches that a kill cut off. */
-export interface FoundIntents {
-  readonly intents: readonly Intent[];
-  /** Warnings for intents that cannot be read, with their folders. */
-  readonly unreadable: readonly { readonly folder: AbsPath; readonly problem: Problem }[];
-}
 
 const INTENT = "intent.json";
 const INTENT_KEYS = new Set(["version", "batchId", "records"]);
@@ -46,7 +11,7 @@ const RECORD_KEYS = new Set(["taskKey", "entityId", "pattern", "path", "staged",
 const BATCH_ID = /^[A-Za-z0-9_-]+$/;
 
 /** The batch folders of one root: staged results and the intents to commit them. */
-export class FileIntents {
+export class FileIntents implements IntentStore {
   readonly #folder: AbsPath;
   readonly #disk: Disk;
 
@@ -80,7 +45,7 @@ export class FileIntents {
   }
 
   /** Every intent that is there, by batch id (code units). Folders without one are no batches that began to commit. */
-  readAll(): FoundIntents {
+  readAll(): ReturnType<IntentStore["readAll"]> {
     const intents: Intent[] = [];
     const unreadable: { folder: AbsPath; problem: Problem }[] = [];
     for (const name of this.#names()) {

@@ -51,7 +51,7 @@ export class FileOwnerLock implements OwnerLock {
     }
   }
 
-  /** Who holds it; throws SQLite's error when the file is damaged. */
+  /** Who holds it; nobody, as far as can be told, when the file is no lock (`acquire` says so). */
   current(): Owner | undefined {
     if (this.#held !== undefined) return this.#held.owner;
     if (this.#disk.lstat(this.#path) === undefined) return undefined;
@@ -101,6 +101,7 @@ function isHeld(database: DatabaseSync): boolean {
     const fault = sqliteFault(error);
     // Who may only read the file cannot try the lock: the row is the best there is to say.
     if (fault === "busy" || fault === "read-only") return true;
+    if (fault === "damaged") return false;
     throw error;
   }
 }

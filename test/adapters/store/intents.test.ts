@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { FileIntents, type Intent } from "../../../src/adapters/store/intents.ts";
+import { FileIntents } from "../../../src/adapters/store/intents.ts";
 import { InternalError } from "../../../src/core/model/problems.ts";
+import type { Intent } from "../../../src/ports.ts";
 import { diskWith, makeStoreRoot, stateRecord, type StoreRoot } from "../../support/store-fixtures.ts";
 
 const intent = (batchId: string): Intent => ({

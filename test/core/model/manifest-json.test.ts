@@ -107,7 +107,8 @@ describe("a manifest's text", () => {
 
   test("of an older version is migrated step by step", () => {
     const old = JSON.stringify({ version: -1, id: "001" });
-    const steps: ManifestMigrations = new Map([
+    type Step = (older: Readonly<Record<string, unknown>>) => Readonly<Record<string, unknown>>;
+    const steps: ManifestMigrations = new Map<number, Step>([
       [-1, (older) => ({ version: 0, entityId: older["id"] })],
       [0, (older) => ({ ...older, version: 1, states: {} })],
     ]);
