@@ -1,10 +1,8 @@
-import { readdirSync, rmSync } from "node:fs";
-import { cpSync } from "node:fs";
+import { cpSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import { importDefinition } from "../../../src/adapters/execute/code/definition.ts";
 import { inspectCode } from "../../../src/adapters/execute/code/inspect.ts";
-import { stopBundler } from "../../../src/adapters/execute/code/bundle.ts";
 import { createNodeTypes } from "../../../src/adapters/execute/nodes/registry.ts";
 import { renderProblem } from "../../../src/core/model/problem.ts";
 import type { InspectRequest, NodeCode } from "../../../src/ports.ts";
@@ -18,7 +16,6 @@ beforeEach(() => {
 afterEach(() => project[Symbol.dispose]());
 afterAll(async () => {
   for (const type of types.values()) await type.close?.();
-  await stopBundler();
 });
 
 async function inspect(request: InspectRequest): Promise<NodeCode> {
@@ -106,7 +103,7 @@ describe("the code hash of a module", () => {
     const record = readdirSync(project.cache).find((name) => name.endsWith(".module.json")) ?? "";
     using copy = new TestProject();
     cpSync(project.folder, copy.folder, { recursive: true });
-    const text = (await import("node:fs")).readFileSync(join(copy.cache, record), "utf8");
+    const text = readFileSync(join(copy.cache, record), "utf8");
     // What an older bundler might have recorded for the same bytes.
     const hash = JSON.parse(text).codeHash as string;
     copy.write(join("state/.millrace/cache", record), text.replace(hash, "0123456789abcdef"));
@@ -125,6 +122,16 @@ describe("the code hash of a module", () => {
     using copy = new TestProject();
     cpSync(project.folder, copy.folder, { recursive: true });
     expect((await inspect(copy.inspect("module", MODULE))).codeHash).toBe(first.codeHash);
+  });
+
+  test("a deleted cache does not stop attempts that were inspected before", async () => {
+    project.write("pipelines/nodes/a.ts", `export default () => "made";`);
+    const { modules } = await inspect(project.inspect("module", MODULE));
+    rmSync(project.cache, { recursive: true });
+    const node = types.get("module");
+    if (node?.lane !== "single") throw new Error("no module type");
+    const { output } = await attempt(node, project, { data: MODULE, module: modules["node"] ?? "" });
+    expect(output).toBe("made");
   });
 
   test("is worked out once for stages that ask at one time", async () => {

@@ -61,6 +61,17 @@ const TYPING_MODULE =
  * Local imports (relative ones, and packages that are links to folders outside `node_modules`) are bundled; other packages stay outside.
  */
 export async function bundleModule(request: BundleRequest): Promise<Result<Bundle>> {
+  bundling++;
+  clearTimeout(idleTimer);
+  try {
+    return await bundle(request);
+  } finally {
+    bundling--;
+    idleTimer = setTimeout(() => void stopBundler(), IDLE_MS).unref();
+  }
+}
+
+async function bundle(request: BundleRequest): Promise<Result<Bundle>> {
   const first = await tryBundle(request, true);
   // The module wants more of Millrace than its typing functions: then it is a package like any other.
   if (first.problems?.some((p) => p.message.includes(`"${TYPING_PACKAGE}-typing:`))) {
@@ -69,12 +80,17 @@ export async function bundleModule(request: BundleRequest): Promise<Result<Bundl
   return asResult(first);
 }
 
-/** Ends esbuild's service process, if it runs. */
+/** Ends esbuild's service process, unless somebody is bundling; the next bundle starts another one. */
 export async function stopBundler(): Promise<void> {
-  if (loadedEsbuild !== undefined) await (await loadedEsbuild).stop();
+  if (bundling > 0 || loadedEsbuild === undefined) return;
+  clearTimeout(idleTimer);
+  await (await loadedEsbuild).stop();
 }
 
+const IDLE_MS = 10_000;
 let loadedEsbuild: Promise<typeof import("esbuild")> | undefined;
+let bundling = 0;
+let idleTimer: NodeJS.Timeout | undefined;
 
 interface Attempt {
   readonly bundle?: Bundle;

@@ -1,7 +1,10 @@
-import { mkdirSync } from "node:fs";
-import { dirname } from "node:path";
+import { existsSync, mkdirSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { z } from "../../../core/pipeline/schema.ts";
 import { InternalError } from "../../../core/model/problems.ts";
+import type { AbsPath } from "../../../core/model/words.ts";
+import { stopBundler } from "../code/bundle.ts";
+import { compileModule } from "../code/compiled.ts";
 import { ModulePool, type ModulePoolOptions } from "../module/pool.ts";
 import type { ReadySet, SingleContext, SingleNodeType, SingleResult } from "../node-type.ts";
 
@@ -30,7 +33,10 @@ export function createModuleNode(options: ModulePoolOptions): SingleNodeType {
       return { path, exportName, params };
     },
     run: (context) => runModule(context, pool),
-    close: () => pool.close(),
+    close: async () => {
+      await pool.close();
+      await stopBundler();
+    },
   };
 }
 
@@ -38,6 +44,10 @@ async function runModule(context: SingleContext, pool: ModulePool): Promise<Sing
   const { request, modulePath, signal } = context;
   if (modulePath === undefined) throw new InternalError(`the module of ${request.taskKey} was not compiled`);
   const data = context.node.data as Data;
+  if (!existsSync(modulePath) && !(await compileAgain(modulePath, data, request.work.pipelinesFolder))) {
+    const error = `the compiled form of "${data.path}" is gone from the cache, and its sources give another one now`;
+    return { kind: "failed", category: "node", error };
+  }
   const isFolder = request.output.path.endsWith("/");
   if (isFolder) mkdirSync(request.output.staged, { recursive: true });
   const reply = await pool.run(
@@ -55,6 +65,13 @@ async function runModule(context: SingleContext, pool: ModulePool): Promise<Sing
     { signal, log: (text) => context.log(text) },
   );
   return reply.kind === "done" ? context.stage(undefined) : reply;
+}
+
+/** The cache may be deleted while we run: the same sources give the same file. */
+async function compileAgain(modulePath: AbsPath, data: Data, pipelinesFolder: AbsPath): Promise<boolean> {
+  const entry = resolve(pipelinesFolder, data.path);
+  const compiled = await compileModule({ entry, pipelinesFolder, cacheFolder: dirname(modulePath) });
+  return compiled.ok && compiled.value.path === modulePath;
 }
 
 function toHostInput({ name, list, items }: ReadySet): Parameters<ModulePool["run"]>[0]["inputs"][number] {
