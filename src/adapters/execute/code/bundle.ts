@@ -34,14 +34,17 @@ export interface BundleRequest {
   readonly outFolder: AbsPath;
 }
 
-const TEXT_EXTENSIONS: readonly string[] = [
-  ...[".txt", ".md", ".html", ".css", ".csv", ".tsv", ".xml", ".svg", ".sql", ".yaml", ".yml", ".toml", ".graphql"],
+const LOADERS_BY_EXTENSION: readonly (readonly [Loader, string])[] = [
+  ["ts", ".ts .mts .cts"],
+  ["tsx", ".tsx"],
+  ["js", ".js .mjs .cjs"],
+  ["jsx", ".jsx"],
+  ["json", ".json"],
+  ["text", ".txt .md .html .css .csv .tsv .xml .svg .sql .yaml .yml .toml .graphql"],
 ];
-const LOADERS: Readonly<Record<string, Loader>> = {
-  ...{ ".ts": "ts", ".mts": "ts", ".cts": "ts", ".tsx": "tsx", ".js": "js", ".mjs": "js", ".cjs": "js", ".jsx": "jsx" },
-  ".json": "json",
-  ...Object.fromEntries(TEXT_EXTENSIONS.map((extension) => [extension, "text" as const])),
-};
+const LOADERS: ReadonlyMap<string, Loader> = new Map(
+  LOADERS_BY_EXTENSION.flatMap(([loader, extensions]) => extensions.split(" ").map((one) => [one, loader] as const)),
+);
 
 const SHAPE = {
   format: "esm",
@@ -255,7 +258,7 @@ function loadFile(
   mode: Mode,
   request: BundleRequest,
 ): OnLoadResult | undefined {
-  const loader = type === "text" ? "text" : type === "bytes" ? "binary" : LOADERS[extname(path).toLowerCase()];
+  const loader = type === "text" ? "text" : type === "bytes" ? "binary" : LOADERS.get(extname(path).toLowerCase());
   if (loader === undefined) return undefined;
   let contents: string | Uint8Array = sources.read(path);
   if (loader === "ts" || loader === "tsx" || loader === "js" || loader === "jsx") {
