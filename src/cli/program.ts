@@ -59,11 +59,12 @@ function createProgram(world: World, onExit: (code: number) => void): Command {
   return program;
 }
 
-const STORY = `Targets: a path (output/001.json), a stage (output, echo#output), a task (output@001),
-a pipeline (echo), or a glob over any of these. "--" ends the flags.
+const STORY = `Targets: a path (output/001.json), a stage (output, echo#output), a task
+(output@001), a pipeline (echo), or a glob over any of these. "--" ends flags.
 
-Exit codes: 0 done; 1 work failed; 2 usage, target or definition wrong; 3 with --exit-code:
-work waits; 4 the root is taken or its daemon does not answer; 130, 143 interrupted.
+Exit codes: 0 done; 1 work failed; 2 usage, target or definition wrong;
+3 with --exit-code: work waits; 4 the root is taken or its daemon does not
+answer; 130, 143 interrupted.
 `;
 
 function commandOf(spec: CommandSpec, program: Command, world: World, onExit: (code: number) => void): Command {

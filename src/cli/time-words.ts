@@ -13,9 +13,10 @@ export function spanWords(ms: number, round: (value: number) => number = Math.ce
 
 /** How long something took: `12 ms`, `1.5 s`, `2 min 5 s`. */
 export function tookWords(ms: number): string {
-  if (ms < SECOND) return `${Math.round(ms)} ms`;
-  if (ms < MINUTE) return `${(ms / SECOND).toFixed(1)} s`;
-  return `${Math.floor(ms / MINUTE)} min ${Math.round((ms % MINUTE) / SECOND)} s`;
+  if (ms < SECOND - 0.5) return `${Math.round(ms)} ms`;
+  if (ms < MINUTE - 50) return `${(ms / SECOND).toFixed(1)} s`;
+  const seconds = Math.round(ms / SECOND);
+  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 
 /** When something comes, seen from now: `in 42 s`, or `now` when it is due. */

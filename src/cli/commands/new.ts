@@ -14,6 +14,9 @@ export const run: Run<{ readonly template?: PipelineTemplate }> = async (
   [kind = "", name = ""],
   { template },
 ) => {
+  if (kind !== "pipeline" && kind !== "node") {
+    return context.misuse(`a "${kind}" cannot be made`, "write pipeline or node");
+  }
   if (kind === "node" && template !== undefined) {
     return context.misuse('"--template" belongs to "new pipeline"', `write "millrace new node ${name}"`);
   }

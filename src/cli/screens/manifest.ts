@@ -27,13 +27,15 @@ function stateLines(pattern: string, state: StateRecord, { style, width, verbose
     ...Object.entries(state.inputHashes).map(([path, input]): Cell[] => ["from", path, hashWords(input, verbose)]),
     ...Object.entries(state.envHashes ?? {}).map(([name, value]): Cell[] => ["env", name, hashWords(value, verbose)]),
     ...Object.entries(state.toolHashes ?? {}).map(([name, value]): Cell[] => ["tool", name, hashWords(value, verbose)]),
-    ["code", `${hashWords(state.codeHash, verbose)}, params ${hashWords(state.paramsHash, verbose)}`],
-    [
-      "made",
-      `${timeWords(state.producedAt)} in ${tookWords(state.durationMs)} by ${state.producedBy}, run ${state.runId}`,
-    ],
   ];
-  return [style.name(pattern), ...alignRows(rows, "  ", width)];
+  const code = `${hashWords(state.codeHash, verbose)}, params ${hashWords(state.paramsHash, verbose)}`;
+  const took = tookWords(state.durationMs);
+  return [
+    style.name(pattern),
+    ...alignRows(rows, "  ", width),
+    `  code  ${code}`,
+    `  made  ${timeWords(state.producedAt)} in ${took} by ${state.producedBy}, run ${state.runId}`,
+  ];
 }
 
 function failureLines(pattern: string, failure: FailureRecord, screen: Screen): string[] {
