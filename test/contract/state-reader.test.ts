@@ -144,6 +144,15 @@ describe.each([
     expect(reader.read("input/secret.txt")).toMatchObject({ is: "refused" });
   });
 
+  test("a folder that is made between two questions of one batch is there for the second", () => {
+    expect(reader.look("output/a.txt")).toEqual({ is: "absent" });
+    disk.makeFolders(at("output"));
+    disk.write(at("output/a.txt"), "x");
+    expect(reader.look("output/a.txt").is).toBe("file");
+    disk.removeTree(at("output"));
+    expect(reader.look("output/a.txt")).toEqual({ is: "absent" });
+  });
+
   test("dangling links and links to themselves are refused", async () => {
     bench.symlink("nowhere", at("input/dangling"));
     bench.symlink("loop", at("input/loop"));

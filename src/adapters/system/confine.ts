@@ -1,5 +1,6 @@
 import type { AbsPath, RelPath } from "../../core/model/words.ts";
 import type { Disk } from "../../ports.ts";
+import { codeOf } from "./error-code.ts";
 
 /** Where a path of a root really is. */
 export type RealPlace =
@@ -49,8 +50,10 @@ export class Confinement {
   #folder(path: RelPath): RealPlace {
     const known = this.#folders.get(path);
     if (known !== undefined) return known;
-    if (this.#folders.size === 0) queueMicrotask(() => this.#forget());
     const place = this.#look(path);
+    // Only what is there is kept: the batch itself may be about to make a folder that was absent.
+    if (place.is !== "at") return place;
+    if (this.#folders.size === 0) queueMicrotask(() => this.#forget());
     this.#folders.set(path, place);
     return place;
   }
@@ -68,7 +71,7 @@ export class Confinement {
     try {
       return this.#disk.realpath(link);
     } catch (error) {
-      if (error instanceof Error && "code" in error && error.code === "ELOOP") return LOOP;
+      if (codeOf(error) === "ELOOP") return LOOP;
       throw error;
     }
   }

@@ -25,6 +25,7 @@ import {
 } from "node:fs";
 import type { AbsPath } from "../../core/model/words.ts";
 import type { Disk, FileStat, OpenFile } from "../../ports.ts";
+import { codeOf } from "./error-code.ts";
 
 const NO_THROW = { throwIfNoEntry: false } as const;
 const RECURSIVE = { recursive: true } as const;
@@ -244,10 +245,6 @@ function writeAll(fd: number, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.length;) {
     done += writeSync(fd, bytes, done, Math.min(bytes.length - done, MAX_READ));
   }
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
 /** ENOTDIR: a segment of the path is a file, so nothing can be below it. */

@@ -2,6 +2,7 @@ import type { AbsPath, RelPath } from "../../core/model/words.ts";
 import { createIgnore, type IgnoreRules } from "../../core/pattern/ignore.ts";
 import type { Disk, FileStat, Look, StateHash, StateRead, StateReader } from "../../ports.ts";
 import { Confinement } from "./confine.ts";
+import { codeOf } from "./error-code.ts";
 import { hashFile, readFile, sameStat } from "./file-hash.ts";
 import { hashTree, runNow, walkTree, type Tree } from "./tree.ts";
 
@@ -176,8 +177,4 @@ function whyUnreadable(error: unknown): { is: "absent" } | { is: "refused"; reas
     default:
       return { is: "refused", reason: `cannot be read (${code})` };
   }
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }

@@ -17,7 +17,6 @@ import {
  * its conclusions add what it finds by listing new folders. Links are not followed: a link to a folder makes the base unsuited.
  */
 export class ChokidarEngine implements Engine {
-  readonly kind = "chokidar";
   readonly #scope: BaseScope;
   readonly #sink: EngineSink;
   readonly #maxEntries: number;

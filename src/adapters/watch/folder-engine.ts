@@ -11,7 +11,6 @@ interface Watched {
 
 /** One `fs.watch` for each folder: constant memory for a file, so for bases of any size; links to folders are followed. */
 export class FolderEngine implements Engine {
-  readonly kind = "folders";
   readonly #scope: BaseScope;
   readonly #sink: EngineSink;
   readonly #watched = new Map<RelPath, Watched>();

@@ -19,7 +19,6 @@ interface Seen {
  * left. The next look comes `intervalMs` after the last one ended, or three times as long as that one took.
  */
 export class PollingEngine implements Engine {
-  readonly kind = "polling";
   readonly #scope: BaseScope;
   readonly #sink: EngineSink;
   readonly #clock: Clock;

@@ -29,7 +29,6 @@ export interface EngineSink {
 
 /** Watches one existing folder. */
 export interface Engine {
-  readonly kind: "chokidar" | "folders" | "polling";
   /** Resolves when changes are noticed. */
   start(): Promise<void>;
   watchedFolders(): number;
