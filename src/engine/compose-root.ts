@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { join, relative } from "node:path";
 import { importDefinition } from "../adapters/execute/code/definition.ts";
+import { createNodeTypes } from "../adapters/execute/nodes/registry.ts";
 import { createNodeRunner } from "../adapters/execute/runner.ts";
 import { openLedger } from "../adapters/ledger/sqlite.ts";
 import { createLocalQueue } from "../adapters/queue/local.ts";
@@ -52,7 +53,7 @@ export interface OpenRootOptions {
 
 /** The runner of all nodes of a process. Nothing is started before the first attempt. */
 export function createRunner(): NodeRunner {
-  return createNodeRunner({ ports: executePorts(), batchWorker: batchWorkerUrl });
+  return createNodeRunner({ ports: executePorts(), nodeTypes: createNodeTypes(moduleHostUrl), batchWorker: batchWorkerUrl });
 }
 
 /** What reading the definitions of a project needs. */
@@ -123,7 +124,10 @@ function slots(): number {
   return Math.max(8, availableParallelism() * 4);
 }
 
-const lstatWorkerUrl: URL = new URL(
-  import.meta.url.endsWith(".ts") ? "../adapters/scan/lstat-worker.ts" : "./lstat-worker.js",
-  import.meta.url,
-);
+/** An entry of its own in the build: beside this file when built. */
+function entry(source: string, built: string): URL {
+  return new URL(import.meta.url.endsWith(".ts") ? source : built, import.meta.url);
+}
+
+const lstatWorkerUrl: URL = entry("../adapters/scan/lstat-worker.ts", "./lstat-worker.js");
+const moduleHostUrl: URL = entry("../adapters/execute/module/host.ts", "./host.js");

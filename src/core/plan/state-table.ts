@@ -188,7 +188,7 @@ export class StateTable {
     return this.#role[row]!;
   }
 
-  /** After other definitions: every row gets its role anew; `seen` learns of each row whose role is another one now. */
+  /** After other definitions: every row gets its role anew. */
   assignRoles(roleOf: (path: RelPath) => number): void {
     this.#counts = [];
     for (let row = 0; row < this.#paths.length; row++) {
@@ -215,8 +215,8 @@ export class StateTable {
   /**
    * The chunks that changed since the last call (all of them when `all`), by name; `null` for a chunk that is empty now.
    *
-   * A chunk holds up to 16,384 rows: a little-endian header of five u32 (format 2, rows, bytes a path character takes (1 latin1,
-   * 2 utf16le), bytes of all paths, 0), then stat f64 x4, hash u32 x2, path length u32 (in characters; `0xffffffff`: free row),
+   * A chunk holds up to 16,384 rows: a little-endian header of six u32 (format 2, rows, bytes a path character takes (1 latin1,
+   * 2 utf16le), bytes of all paths, 0, 0), then stat f64 x4, hash u32 x2, path length u32 (in characters; `0xffffffff`: free row),
    * role u16, flags u8, status u8, then the paths' characters. Written by and for this machine only: it is derived.
    */
   pack(all = false): Map<string, Uint8Array | null> {
@@ -234,7 +234,7 @@ export class StateTable {
     const lengths = new Uint32Array(paths.length);
     paths.forEach((path, i) => (lengths[i] = path === undefined ? 0xffffffff : path.length));
     const text = paths.join("");
-    // eslint-disable-next-line no-control-regex -- "is every character latin1?" needs the whole range
+    // oxlint-disable-next-line no-control-regex -- "is every character latin1?" needs the whole range
     const wide = /[^\0-\xff]/.test(text);
     const characters = Buffer.from(text, wide ? "utf16le" : "latin1");
     const rows = paths.length;
@@ -265,8 +265,8 @@ export class StateTable {
   }
 
   #unpackChunk(chunk: number, packed: Uint8Array): boolean {
-    // A copy at offset 0: typed arrays need aligned bytes.
-    const bytes = packed.slice().buffer;
+    // A copy at offset 0: typed arrays need aligned bytes. (A Buffer's `slice` would be a view.)
+    const bytes = new Uint8Array(packed).buffer;
     if (bytes.byteLength < 24) return false;
     const [format, rows, width, textBytes] = new Uint32Array(bytes, 0, 4);
     if (format !== 2 || bytes.byteLength !== 24 + rows! * 48 + textBytes!) return false;
