@@ -1,18 +1,25 @@
 import { execFile } from "node:child_process";
+import { mkdtempSync, rmdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { promisify } from "node:util";
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { COMMANDS, GLOBAL_FLAGS } from "../../src/cli/commands.ts";
 import { ok } from "../../src/core/model/result.ts";
 import { millrace } from "../support/cli-world.ts";
 import * as sample from "../support/sample-reports.ts";
 
+/** Where bash finds no files to offer. */
+const emptyFolder = mkdtempSync(join(tmpdir(), "millrace-"));
+afterAll(() => rmdirSync(emptyFolder));
+
 /** What bash offers for a line with the cursor at its end; `millrace __complete` is a function that answers with `targets`. */
 async function bashOffers(line: string, targets: readonly string[] = []): Promise<string[]> {
   const script = `${(await millrace("completion bash")).out}
 millrace() { printf '%s\\n' "called $*" >&2; printf '%s\\n' ${targets.map((target) => `'${target}'`).join(" ")}; }
-COMP_LINE=$1; COMP_POINT=\${#1}; COMP_WORDS=(millrace); _millrace; printf '%s\\n' "\${COMPREPLY[@]}"`;
-  const { stdout } = await promisify(execFile)("bash", ["-c", script, "bash", line], { cwd: "/proc/self/fdinfo" });
-  return stdout.split("\n").filter((word) => word !== "" && !/^\d+$/.test(word));
+COMP_WORDBREAKS=$' \\t\\n"\\'@><=;|&(:'; COMP_LINE=$1; COMP_POINT=\${#1}; COMP_WORDS=(millrace); _millrace; printf '%s\\n' "\${COMPREPLY[@]}"`;
+  const { stdout } = await promisify(execFile)("bash", ["-c", script, "bash", line], { cwd: emptyFolder });
+  return stdout.split("\n").filter(Boolean);
 }
 
 describe("in bash", () => {

@@ -8,14 +8,16 @@ export function zshScript(commands: readonly CommandSpec[], globals: readonly Fl
 # millrace completion for zsh
 _millrace_targets() {
   local -a ask found
-  ask=("\${(Q)words[1]}")
-  [[ -n "\${opt_args[-C]}" ]] && ask+=(-C "\${(Q)opt_args[-C]}")
+  local folder="\${opt_args[-C]:-$millrace_folder}"
+  ask=("$millrace_program")
+  [[ -n "$folder" ]] && ask+=(-C "\${(Q)folder}")
   found=("\${(@f)$("\${ask[@]}" __complete -- "$PREFIX" 2>/dev/null)}")
   [[ -n "$found" ]] && compadd -- "\${found[@]}"
   _files
 }
 _millrace() {
   local context state state_descr line
+  local millrace_program="\${(Q)words[1]}" millrace_folder=""
   typeset -A opt_args
   local -a commands flags
   commands=(
@@ -26,6 +28,7 @@ ${commands.map(({ name, summary }) => `    ${quote(`${name}:${summary}`)}`).join
 ${globalSpecs.map((spec) => `    ${spec}`).join("\n")}
   )
   _arguments -C "\${flags[@]}" '1: :->command' '*:: :->rest' && return
+  millrace_folder="\${opt_args[-C]}"
   case "$state" in
     command) _describe command commands ;;
     rest)
