@@ -10,7 +10,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { SystemClock } from "../../src/adapters/system/clock.ts";
 import { NodeDisk } from "../../src/adapters/system/disk.ts";
 import { type ChangeSourceOptions, createChangeSource } from "../../src/adapters/watch/change-source.ts";
@@ -18,6 +18,9 @@ import { createIgnore } from "../../src/core/pattern/ignore.ts";
 import type { ChangeSource, WatchBase } from "../../src/ports.ts";
 import { FakeChangeSource } from "../support/fake-change-source.ts";
 import { HintFollower, until } from "../support/hint-follower.ts";
+
+// The disk of a busy machine may take seconds for a few thousand files.
+vi.setConfig({ testTimeout: 60_000 });
 
 const ignore = createIgnore();
 const isIgnored = (path: string, isFolder = false): boolean => ignore.test(path, isFolder) !== undefined;

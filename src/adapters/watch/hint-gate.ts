@@ -81,11 +81,10 @@ export class HintGate {
       this.#windowAt = now;
       this.#eventsInWindow = 0;
     }
-    if (++this.#eventsInWindow > this.#limits.eventsOfAll) {
-      for (const [path, other] of this.#active) this.#storm(path, other, now);
-    } else if (++activity.eventsInWindow > this.#limits.eventsOfFolder) {
-      this.#storm(folder, activity, now);
-    }
+    const wasRisky = this.#eventsInWindow > this.#limits.eventsOfAll;
+    const isRisky = ++this.#eventsInWindow > this.#limits.eventsOfAll;
+    if (isRisky && !wasRisky) for (const [path, other] of this.#active) this.#storm(path, other, now);
+    if (isRisky || ++activity.eventsInWindow > this.#limits.eventsOfFolder) this.#storm(folder, activity, now);
     return activity.stormHintAt === undefined;
   }
 

