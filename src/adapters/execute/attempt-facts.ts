@@ -43,13 +43,14 @@ export class AttemptFacts implements Facts {
     return this.#sets[set]?.items.length ?? 0;
   }
 
-  content(set: number, item: number): string | undefined {
+  content(set: number, item: number): ReturnType<Facts["content"]> {
     const state = this.#item(set, item);
     const bytes = state && this.#reads.bytes(state);
     if (state === undefined || bytes === undefined) return undefined;
     const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+    if (!state.path.endsWith(".json")) return { text, isJson: false };
     // A byte order mark is no JSON.
-    return state.path.endsWith(".json") ? `j${text.startsWith("\uFEFF") ? text.slice(1) : text}` : `t${text}`;
+    return { text: text.startsWith("\uFEFF") ? text.slice(1) : text, isJson: true };
   }
 
   path(set: number, item: number): string | undefined {

@@ -15,6 +15,9 @@ import type { ExecutePorts, Piece, PieceEnd, RootAccess } from "./wire.ts";
 /** An expression that takes longer in a thread that others wait for goes to one of its own. */
 const SHARED_LIMIT_MS = 100;
 
+// A sandbox's memory grows to what its largest file needed; above this it is replaced.
+const MAX_IDLE_HEAP_BYTES = 64 << 20;
+
 /** How a piece is done: whether others wait for this thread, whether it was tried before, and whether somebody cancelled it. */
 export interface PieceConditions {
   readonly isAlone: boolean;
@@ -38,7 +41,7 @@ interface Prepared {
 /** Does pieces one after the other, synchronously. */
 export class PieceWorker {
   readonly #ports: ExecutePorts;
-  readonly #sandbox: Sandbox;
+  #sandbox: Sandbox;
   readonly #limits: Limits;
   #prepared = new WeakMap<StageWork, Prepared>();
   #roots = new Map<AbsPath, RootAccess>();
@@ -51,15 +54,15 @@ export class PieceWorker {
 
   static async create(ports: ExecutePorts): Promise<PieceWorker> {
     const limits: Limits = { deadlineMs: Infinity, isCancelled: () => false };
-    const shouldStop = () => performance.now() > limits.deadlineMs || limits.isCancelled();
-    const [sandbox] = await Promise.all([Sandbox.load(shouldStop), loadHasher()]);
+    const [sandbox] = await Promise.all([loadSandbox(limits), loadHasher()]);
     return new PieceWorker(ports, sandbox, limits);
   }
 
-  /** Forgets what was true for the last message only: roots, and files of templates. */
-  startMessage(): void {
-    this.#sandbox.tidy();
+  /** Forgets what was true for the last message only, and gives memory back. To be awaited before a message's first piece. */
+  async startMessage(): Promise<void> {
     this.#roots = new Map();
+    this.#sandbox.tidy();
+    if (this.#sandbox.heapBytes > MAX_IDLE_HEAP_BYTES) this.#sandbox = await loadSandbox(this.#limits);
   }
 
   /** How the piece ended. Throws only for faults of ours. */
@@ -192,6 +195,10 @@ export class PieceWorker {
     }
     return access;
   }
+}
+
+function loadSandbox(limits: Limits): Promise<Sandbox> {
+  return Sandbox.load(() => performance.now() > limits.deadlineMs || limits.isCancelled());
 }
 
 type BareEnd = PieceEnd extends infer End

@@ -29,7 +29,6 @@ function serve(
     ends = [];
     sentAt = performance.now();
   };
-  worker.startMessage();
   for (const [index, piece] of pieces.entries()) {
     Atomics.store(flags, 0, index + 1);
     const isCancelled = () => Atomics.load(flags, index + 1) === 1;

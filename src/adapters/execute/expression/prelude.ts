@@ -40,17 +40,13 @@ const getters = (object, table) => {
 };
 const parsed = (text) => freeze(parse(text, (key, value) => freeze(value)));
 
+// Text comes as it is; JSON as [text, false], text that has to be escaped on the way as [JSON text, true].
 const readContent = (set, item) => {
   const answer = host(CONTENT, set, item);
-  if (answer === undefined) return undefined;
-  const text = answer.slice(1);
-  switch (answer[0]) {
-    case "t": return text;
-    case "x": return parse(text);
-    default:
-      try { return parse(text); }
-      catch (error) { throw new SyntaxError(host(PATH, set, item) + " is not JSON: " + error.message); }
-  }
+  if (!isArray(answer)) return answer;
+  if (answer[1]) return parse(answer[0]);
+  try { return parse(answer[0]); }
+  catch (error) { throw new SyntaxError(host(PATH, set, item) + " is not JSON: " + error.message); }
 };
 const stateOf = (set, item) => freeze(getters({}, {
   id: () => host(ID, set, item),

@@ -26,8 +26,8 @@ export interface Facts {
   entityVars(): string;
   /** How many states a list has. */
   count(set: number): number;
-  /** `t` and text, or `j` and JSON text; `undefined` when the state is absent. */
-  content(set: number, item: number): string | undefined;
+  /** A state's text, and whether expressions see it parsed; `undefined` when the state is absent. */
+  content(set: number, item: number): { readonly text: string; readonly isJson: boolean } | undefined;
   path(set: number, item: number): string | undefined;
   hash(set: number, item: number): string | undefined;
   size(set: number, item: number): number | undefined;
@@ -93,6 +93,11 @@ export class Sandbox {
   /** Frees what expressions may have left behind: promises nobody waits for. To be called now and then. */
   tidy(): void {
     if (this.#realm?.hasLeftovers === true) this.reset();
+  }
+
+  /** Bytes of memory it holds; they are given back only with the sandbox itself. */
+  get heapBytes(): number {
+    return this.#module.getWasmMemory().buffer.byteLength;
   }
 
   /** Forgets everything compiled and frees its memory. */
@@ -308,10 +313,20 @@ class Realm {
   }
 
   /** QuickJS takes strings up to the first NUL: text with one goes in as JSON. */
-  #content(content: string | undefined): QuickJSHandle {
-    const escaped =
-      content?.startsWith("t") && content.includes("\0") ? `x${JSON.stringify(content.slice(1))}` : content;
-    return this.#text(escaped);
+  #content(content: ReturnType<Facts["content"]>): QuickJSHandle {
+    if (content === undefined) return this.#context.undefined;
+    const { text, isJson } = content;
+    if (isJson) return this.#pair(text, this.#context.false);
+    return text.includes("\0") ? this.#pair(JSON.stringify(text), this.#context.true) : this.#text(text);
+  }
+
+  #pair(text: string, isEscaped: QuickJSHandle): QuickJSHandle {
+    const pair = this.#context.newArray();
+    const handle = this.#text(text);
+    this.#context.setProp(pair, 0, handle);
+    this.#context.setProp(pair, 1, isEscaped);
+    handle.dispose();
+    return pair;
   }
 
   // ---- answers
