@@ -91,7 +91,7 @@ export function openRoot(options: OpenRootOptions): Result<OpenedRoot> {
   const key = openRootKey(root, { ...store, randomBytes });
   const opened = new Root({
     root,
-    name: relative(projectFolder, root) || ".",
+    name: `${relative(projectFolder, root) || "."}/`,
     pipelinesFolder: join(projectFolder, "pipelines"),
     cacheFolder: join(root, ".millrace/cache"),
     clock,

@@ -10,7 +10,7 @@ import { withEntry } from "./manifest-book.ts";
 import { explainTask, taskReport } from "./reports.ts";
 import type { Root } from "./root.ts";
 import { runRoots } from "./run.ts";
-import { statusOfRoot } from "./status.ts";
+import { addUp, statusOfRoot, taskCounts } from "./status.ts";
 import { type IgnoreTest, whyNot } from "./why-not.ts";
 
 interface Found {
@@ -46,8 +46,7 @@ export class RootsControl implements Shape.Control {
     const found = this.#find(targets, (status) => status !== undefined && TO_DO.has(status));
     if (!found.ok) return found;
     const tasks = await this.#reports(found.value);
-    const counts: Partial<Record<Status, number>> = {};
-    for (const { status } of tasks) counts[status] = (counts[status] ?? 0) + 1;
+    const counts = addUp(this.#roots.map(taskCounts));
     return ok({ version: 1, tasks: tasks.filter((task) => TO_DO.has(task.status)), counts });
   }
 

@@ -84,6 +84,7 @@ export interface PlanReport {
   readonly version: 1;
   /** What would run, in order, then what follows from it (`upstream-stale`). */
   readonly tasks: readonly TaskReport[];
+  /** Of all tasks, whatever the targets. */
   readonly counts: StatusCounts;
 }
 export interface ExplainReport {

@@ -83,7 +83,7 @@ export class Daemon {
 
   #readyLine(): string {
     const pipelines = this.#project.pipelines.filter((pipeline) => pipeline.enabled).length;
-    const folders = [...this.#roots.values()].map(({ root }) => `${root.ports.name}/`).join(", ");
+    const folders = [...this.#roots.values()].map(({ root }) => root.ports.name).join(", ");
     return `ready: ${pipelines} ${pipelines === 1 ? "pipeline" : "pipelines"} on ${folders}`;
   }
 

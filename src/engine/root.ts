@@ -340,6 +340,16 @@ export class Root {
       if (named || (role.producer ? !settled : status === "settling")) paths.push(path);
     }
     this.journey.replanAround(paths);
+    this.journey.replan(this.#forcedTasks());
+  }
+
+  /** Tasks that a person invalidated: no file shows that they are due. */
+  #forcedTasks(): Task[] {
+    return Object.keys(this.#controls.forced).flatMap((key) => {
+      const stage = this.#stages.topology.stage(key.slice(0, key.indexOf("@")));
+      const task = stage && stage.type !== "source" ? this.#stages.topology.taskOfEntity(stage, key.slice(key.indexOf("@") + 1)) : undefined;
+      return task ? this.withFollowers(task) : [];
+    });
   }
 
   // ------------------------------------------------------------ commands

@@ -5,7 +5,7 @@ import type { AttemptRow } from "../ports.ts";
 import type { RunReport } from "./control.ts";
 import { type Ending, rowOf } from "./history.ts";
 import type { Root } from "./root.ts";
-import { taskCounts, troubledTasks, troubleOf } from "./status.ts";
+import { addUp, taskCounts, troubledTasks, troubleOf } from "./status.ts";
 
 export interface RunOptions {
   readonly settleTimeoutMs: number;
@@ -61,11 +61,4 @@ function sleepUntil(root: Root, due: number, signal: AbortSignal | undefined): P
     const timer = clock.after(Math.max(0, due - clock.monoMs()), resolve);
     signal?.addEventListener("abort", () => (timer.cancel(), resolve()), { once: true });
   });
-}
-
-function addUp(all: readonly Readonly<Partial<Record<Status, number>>>[]): Partial<Record<Status, number>> {
-  const sum: Partial<Record<Status, number>> = {};
-  for (const counts of all)
-    for (const [status, count] of Object.entries(counts)) sum[status as Status] = (sum[status as Status] ?? 0) + count;
-  return sum;
 }

@@ -108,3 +108,11 @@ function standingError(root: Root, task: Task, status: Status): string {
   const [problem] = root.book.refusal(task.entity.id) ?? root.stages.problems;
   return problem?.message ?? "the node cannot run as it is written";
 }
+
+/** Counts of several roots together. */
+export function addUp(all: readonly StatusCounts[]): StatusCounts {
+  const sum: Partial<Record<Status, number>> = {};
+  for (const counts of all)
+    for (const [status, count] of Object.entries(counts)) sum[status as Status] = (sum[status as Status] ?? 0) + count;
+  return sum;
+}

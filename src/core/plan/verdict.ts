@@ -178,12 +178,12 @@ export function judge(facts: TaskFacts): Verdict {
   if (orphaned.length > 0)
     return { status: made ? "orphaned" : "none", due: false, evidence: [], waitingFor: because(orphaned) };
 
-  const upstream = (inputs: readonly InputFact[]): Evidence[] =>
-    inputs.map((input) => ({ code: "upstream-stale", subject: input.path }));
   for (const [is, status] of NOT_READY) {
     const inputs = problem(is);
-    if (inputs.length > 0)
-      return { status, due: false, evidence: [...findEvidence(facts), ...upstream(inputs)], waitingFor: because(inputs) };
+    if (inputs.length === 0) continue;
+    // A file that is still being written is no upstream work: what it will hold is not known yet.
+    const upstream = is === "settling" ? [] : inputs.map((input) => ({ code: "upstream-stale" as const, subject: input.path }));
+    return { status, due: false, evidence: [...findEvidence(facts), ...upstream], waitingFor: because(inputs) };
   }
   return judgeReady(facts, findEvidence(facts));
 }
