@@ -7,7 +7,7 @@ const plain = variant as unknown as QuickJSSyncVariant;
 // Node has it; TypeScript declares it only among the browser's things.
 const { Memory } = (globalThis as unknown as { readonly WebAssembly: WasmGlobal }).WebAssembly;
 interface WasmGlobal {
-  readonly Memory: new (pages: { readonly initial: number; readonly maximum: number }) => WebAssembly.Memory;
+  readonly Memory: new (pages: { readonly initial: number; readonly maximum: number }) => object;
 }
 
 // Of 64 KiB. QuickJS counts what it asks for; how far apart that lies in memory, and so what the process pays, this limits.
