@@ -10,7 +10,10 @@ import type { Root } from "./root.ts";
  * Takes the outputs of tasks as they lie on disk for the right ones: what is recorded is today's inputs, code and output.
  * Each task comes back with why it could not be accepted, or without.
  */
-export async function acceptTasks(root: Root, tasks: readonly Task[]): Promise<{ task: Task; why: string | undefined }[]> {
+export async function acceptTasks(
+  root: Root,
+  tasks: readonly Task[],
+): Promise<{ task: Task; why: string | undefined }[]> {
   const done: { task: Task; why: string | undefined }[] = [];
   for (const task of tasks) {
     for (const path of [task.path, ...task.inputs.map((input) => input.path), ...recordedReads(root, task)])
@@ -29,7 +32,8 @@ function recordedReads(root: Root, task: Task): string[] {
 
 async function knownHash(root: Root, path: string): Promise<void> {
   const row = root.table.find(path);
-  if (row !== undefined && root.table.isPresent(row) && root.table.hashOf(row) === undefined) await learnHash(path, root.lookFrom);
+  if (row !== undefined && root.table.isPresent(row) && root.table.hashOf(row) === undefined)
+    await learnHash(path, root.lookFrom);
 }
 
 function acceptTask(root: Root, task: Task): string | undefined {
@@ -45,7 +49,10 @@ function acceptTask(root: Root, task: Task): string | undefined {
   const before = Object.hasOwn(manifest.states, pattern) ? manifest.states[pattern] : undefined;
   const reads = [...new Set([...task.inputs.map((input) => input.path), ...Object.keys(before?.inputHashes ?? {})])];
   const envHashes = Object.fromEntries(
-    [...new Set([...Object.keys(before?.envHashes ?? {}), ...Object.keys(code.envHashes)])].map((name) => [name, root.facts.envHash(name)]),
+    [...new Set([...Object.keys(before?.envHashes ?? {}), ...Object.keys(code.envHashes)])].map((name) => [
+      name,
+      root.facts.envHash(name),
+    ]),
   );
   const record: StateRecord = {
     path: task.path,

@@ -73,7 +73,11 @@ export class Committer {
     }
     const published = ready.filter((r) => r.publish);
     if (published.length > 0) this.#announce(published);
-    for (const r of ready) done.set(r.attempt, this.#guarded(r.attempt, () => this.#publish(r)));
+    for (const r of ready)
+      done.set(
+        r.attempt,
+        this.#guarded(r.attempt, () => this.#publish(r)),
+      );
     return done;
   }
 
@@ -83,8 +87,13 @@ export class Committer {
       return step();
     } catch (error) {
       if (!(error instanceof Error) || !("code" in error)) throw error;
-      const full = error.code === "ENOSPC" || error.code === "EDQUOT" || error.code === "EMFILE" || error.code === "ENFILE";
-      return this.#fail(attempt, `the result cannot be put in its place: ${error.message}`, full ? "resource" : "output");
+      const full =
+        error.code === "ENOSPC" || error.code === "EDQUOT" || error.code === "EMFILE" || error.code === "ENFILE";
+      return this.#fail(
+        attempt,
+        `the result cannot be put in its place: ${error.message}`,
+        full ? "resource" : "output",
+      );
     }
   }
 
@@ -153,7 +162,10 @@ export class Committer {
       const claimed = this.#claimedBy(task);
       if (claimed) return this.#failForeign(attempt, current, claimed);
     }
-    this.#ports.trash.put(task.path, record ? "edited by hand, made again" : "a file that Millrace did not write was in the way");
+    this.#ports.trash.put(
+      task.path,
+      record ? "edited by hand, made again" : "a file that Millrace did not write was in the way",
+    );
     return this.#ready(attempt, hash, true);
   }
 
@@ -308,15 +320,25 @@ export class Committer {
       const contentHash = Object.hasOwn(record.inputHashes, path) ? record.inputHashes[path] : undefined;
       if (stage.type !== "source" || contentHash == null || topology.role(topology.roleNumber(path)).producer) continue;
       const vars = topology.varsOf(stage, path);
-      if (vars) this.#recordSource(entityIdOf(stage.pattern, vars), stage.pattern.text, stage.key, path, contentHash, runId);
+      if (vars)
+        this.#recordSource(entityIdOf(stage.pattern, vars), stage.pattern.text, stage.key, path, contentHash, runId);
     }
   }
 
-  #recordSource(id: EntityId, pattern: string, by: string, path: RelPath, contentHash: ContentHash, runId: string): void {
+  #recordSource(
+    id: EntityId,
+    pattern: string,
+    by: string,
+    path: RelPath,
+    contentHash: ContentHash,
+    runId: string,
+  ): void {
     const { book } = this.#facts;
     const manifest = book.get(id);
     if (Object.hasOwn(manifest.states, pattern) && manifest.states[pattern]!.contentHash === contentHash) return;
-    book.put(withEntry(manifest, "states", pattern, sourceRecord(path, contentHash, by, runId, this.#look.clock.wallMs())));
+    book.put(
+      withEntry(manifest, "states", pattern, sourceRecord(path, contentHash, by, runId, this.#look.clock.wallMs())),
+    );
   }
 
   // ------------------------------------------------------------ failures
@@ -332,7 +354,11 @@ export class Committer {
     const { book, clock } = { book: this.#facts.book, clock: this.#look.clock };
     const manifest: Manifest = book.get(task.entity.id);
     const pattern = task.stage.pattern.text;
-    const inputHashes = { ...this.#declaredNow(task), ...inputHashesOf(outcome), ...(also ? { [also.path]: also.hash } : {}) };
+    const inputHashes = {
+      ...this.#declaredNow(task),
+      ...inputHashesOf(outcome),
+      ...(also ? { [also.path]: also.hash } : {}),
+    };
     const envHashes = this.#envHashes(outcome.envReads);
     const signature = signatureOf(inputHashes, inForce.code!, envHashes);
     const before = Object.hasOwn(manifest.failures, pattern) ? manifest.failures[pattern] : undefined;
@@ -340,7 +366,9 @@ export class Committer {
     const attempts = (again?.attempts ?? 0) + 1;
     const now = clock.wallMs();
     const hopeless = category === "definition" || also !== undefined;
-    const next = hopeless ? undefined : nextRetry(task.stage.retryPolicy, attempts, now, this.#ports.random.next(), retryAfterMs);
+    const next = hopeless
+      ? undefined
+      : nextRetry(task.stage.retryPolicy, attempts, now, this.#ports.random.next(), retryAfterMs);
     const failure: FailureRecord = {
       error,
       category,
@@ -382,7 +410,13 @@ function intentRecord({ attempt: { task, request }, record }: Ready): IntentReco
 }
 
 /** A source's record in its entity's manifest. */
-export function sourceRecord(path: RelPath, contentHash: ContentHash, producedBy: string, runId: string, nowMs: number): StateRecord {
+export function sourceRecord(
+  path: RelPath,
+  contentHash: ContentHash,
+  producedBy: string,
+  runId: string,
+  nowMs: number,
+): StateRecord {
   return {
     path,
     contentHash,

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { availableParallelism } from "node:os";
+import { availableParallelism, tmpdir, userInfo } from "node:os";
 import { join, relative } from "node:path";
 import { importDefinition } from "../adapters/execute/code/definition.ts";
 import { createNodeTypes } from "../adapters/execute/nodes/registry.ts";
@@ -19,13 +19,13 @@ import { createStateReader } from "../adapters/system/state-reader.ts";
 import { probeTimestamps } from "../adapters/system/timestamps.ts";
 import { createChangeSource } from "../adapters/watch/change-source.ts";
 import { fileSystemOf } from "../adapters/watch/file-system.ts";
-import { createIgnore } from "../core/pattern/ignore.ts";
 import type { Pipeline } from "../core/model/pipeline.ts";
 import { fail, ok, type Result } from "../core/model/result.ts";
 import type { AbsPath } from "../core/model/words.ts";
 import type { Disk, Log, NodeRunner } from "../ports.ts";
 import type { ProjectSources } from "./config.ts";
 import { batchWorkerUrl, executePorts } from "./execute-ports.ts";
+import { IGNORE_FILE, LiveIgnore } from "./live-ignore.ts";
 import { Root } from "./root.ts";
 import type { IgnoreTest } from "./why-not.ts";
 
@@ -53,7 +53,11 @@ export interface OpenRootOptions {
 
 /** The runner of all nodes of a process. Nothing is started before the first attempt. */
 export function createRunner(): NodeRunner {
-  return createNodeRunner({ ports: executePorts(), nodeTypes: createNodeTypes(moduleHostUrl), batchWorker: batchWorkerUrl });
+  return createNodeRunner({
+    ports: executePorts(),
+    nodeTypes: createNodeTypes(moduleHostUrl),
+    batchWorker: batchWorkerUrl,
+  });
 }
 
 /** What reading the definitions of a project needs. */
@@ -62,7 +66,8 @@ export function projectSources(projectFolder: AbsPath, runner: NodeRunner, disk:
     projectFolder,
     disk,
     nodeTypes: runner.nodeTypes,
-    importDefinition: (file) => importDefinition(file, join(projectFolder, "state/.millrace/cache")),
+    // Which root a definition belongs to is not known before it is read, so its compiled form is kept outside all of them.
+    importDefinition: (file) => importDefinition(file, join(tmpdir(), `millrace-${userInfo().uid}`, "definitions")),
     realpath: (path) => disk.realpath(path),
   };
 }
@@ -82,9 +87,10 @@ export function openRoot(options: OpenRootOptions): Result<OpenedRoot> {
   if (!controls.ok) return fail(...controls.problems);
   const ledger = openLedger(root, store);
   if (!ledger.ok) return fail(...ledger.problems);
-  const lines = disk.read(join(root, ".millraceignore"));
-  const ignore = createIgnore(lines === undefined ? "" : Buffer.from(lines).toString("utf8"));
+  const ignore = new LiveIgnore(root, disk);
   const isIgnored = (path: string, isFolder: boolean): boolean => ignore.test(path, isFolder) !== undefined;
+  // The rules themselves are a dotfile: ignored as a state, watched as a file.
+  const isUnwatched = (path: string, isFolder: boolean): boolean => path !== IGNORE_FILE && isIgnored(path, isFolder);
   const scanner = createScanner({ root, isIgnored, worker: lstatWorkerUrl });
   scanner.warmUp();
   const network = disk.stat(root) !== undefined && fileSystemOf(root).network;
@@ -105,7 +111,8 @@ export function openRoot(options: OpenRootOptions): Result<OpenedRoot> {
     trash,
     ledger: ledger.value,
     scanner,
-    changes: mode === "daemon" ? createChangeSource({ root, disk, clock, isIgnored }) : undefined,
+    changes: mode === "daemon" ? createChangeSource({ root, disk, clock, isIgnored: isUnwatched }) : undefined,
+    refreshIgnore: () => ignore.refresh(),
     runner,
     envHash: (name) => key.hmacOf(process.env[name] === undefined ? name : `${name}=${process.env[name]}`),
     log,

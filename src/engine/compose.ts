@@ -38,18 +38,26 @@ export interface ProjectHandle {
 const disk: NodeDisk = new NodeDisk();
 
 /** A log on stdout: JSON lines, or text for people. */
-export function createDaemonLog(options: { readonly pretty: boolean; readonly level: "debug" | "info" | "warn" | "error" }): Log {
+export function createDaemonLog(options: {
+  readonly pretty: boolean;
+  readonly level: "debug" | "info" | "warn" | "error";
+}): Log {
   return createLog({ ...options, colour: options.pretty && process.env["NO_COLOR"] === undefined, destination: 1 });
 }
 
 /** Definitions, checked, for `validate`. */
-export async function validateProject(options: { readonly projectFolder: AbsPath }): Promise<{ readonly pipelines: readonly Pipeline[]; readonly problems: readonly Problem[] }> {
+export async function validateProject(options: {
+  readonly projectFolder: AbsPath;
+}): Promise<{ readonly pipelines: readonly Pipeline[]; readonly problems: readonly Problem[] }> {
   await loadHasher();
   const runner = createRunner();
   try {
     const sources = projectSources(options.projectFolder, runner, disk);
     const project = await loadProject(sources);
-    return { pipelines: project.pipelines, problems: [...project.problems, ...(await codeProblems(project, sources, runner))] };
+    return {
+      pipelines: project.pipelines,
+      problems: [...project.problems, ...(await codeProblems(project, sources, runner))],
+    };
   } finally {
     await runner.close();
   }
@@ -76,7 +84,10 @@ async function codeProblems(project: Project, sources: ProjectSources, runner: N
  * Opens a project for one command. Where a daemon owns a root, the daemon answers. Else the roots are opened here: for
  * reading without a lock, looking at the disk; for writing as their owner.
  */
-export async function openProject(options: { readonly projectFolder: AbsPath; readonly mode: "read" | "write" }): Promise<Result<ProjectHandle>> {
+export async function openProject(options: {
+  readonly projectFolder: AbsPath;
+  readonly mode: "read" | "write";
+}): Promise<Result<ProjectHandle>> {
   await loadHasher();
   const { projectFolder, mode } = options;
   const runner = createRunner();
@@ -94,7 +105,12 @@ export async function openProject(options: { readonly projectFolder: AbsPath; re
   return openHere(project, options, runner, mode);
 }
 
-async function openHere(project: Project, { projectFolder }: { readonly projectFolder: AbsPath }, runner: NodeRunner, mode: "read" | "write"): Promise<Result<ProjectHandle>> {
+async function openHere(
+  project: Project,
+  { projectFolder }: { readonly projectFolder: AbsPath },
+  runner: NodeRunner,
+  mode: "read" | "write",
+): Promise<Result<ProjectHandle>> {
   const log = createLog({ pretty: true, level: "error", destination: 2 });
   const claimed = mode === "write" ? claimRoots(project, "") : ok([]);
   if (!claimed.ok) {
@@ -103,7 +119,14 @@ async function openHere(project: Project, { projectFolder }: { readonly projectF
   }
   const roots: OpenedRoot[] = [];
   for (const { root, pipelines } of project.roots) {
-    const opened = openRoot({ root, projectFolder, pipelines, runner, log, mode: mode === "write" ? "control" : "look" });
+    const opened = openRoot({
+      root,
+      projectFolder,
+      pipelines,
+      runner,
+      log,
+      mode: mode === "write" ? "control" : "look",
+    });
     if (!opened.ok) return opened;
     roots.push(opened.value);
     await opened.value.root.open(enabled(pipelines), project.problems);
@@ -161,13 +184,25 @@ function claimRoots(project: Project, door: string): Result<OwnerLock[]> {
 /** A root is made when the folder it lies in is there; a missing parent is more likely a disk that is not mounted. */
 function prepareRoot(root: AbsPath): Result<void> {
   if (disk.stat(root) === undefined && disk.stat(join(root, "..")) === undefined)
-    return fail(problem("M113", `the state root "${root}" is not there, nor the folder it lies in`, `make it (mkdir -p "${root}"), mount its disk, or correct "stateRoot"`));
+    return fail(
+      problem(
+        "M113",
+        `the state root "${root}" is not there, nor the folder it lies in`,
+        `make it (mkdir -p "${root}"), mount its disk, or correct "stateRoot"`,
+      ),
+    );
   try {
     disk.makeFolders(join(root, ".millrace"));
     return ok(undefined);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    return fail(problem("M113", `the state root "${root}" cannot be used: ${message}`, "let the user that runs Millrace write there"));
+    return fail(
+      problem(
+        "M113",
+        `the state root "${root}" cannot be used: ${message}`,
+        "let the user that runs Millrace write there",
+      ),
+    );
   }
 }
 
@@ -178,7 +213,11 @@ export async function runOnce(options: {
   readonly projectFolder: AbsPath;
   readonly settleTimeoutMs: number;
   readonly wait: boolean;
-  readonly onProgress: (progress: { readonly done: number; readonly total: number; readonly running: readonly string[] }) => void;
+  readonly onProgress: (progress: {
+    readonly done: number;
+    readonly total: number;
+    readonly running: readonly string[];
+  }) => void;
   readonly signal: AbortSignal;
 }): Promise<Result<RunReport>> {
   await loadHasher();
@@ -227,7 +266,11 @@ export async function runOnce(options: {
   return report;
 }
 
-async function openForWork(project: Project, projectFolder: AbsPath, runner: NodeRunner): Promise<Result<OpenedRoot[]>> {
+async function openForWork(
+  project: Project,
+  projectFolder: AbsPath,
+  runner: NodeRunner,
+): Promise<Result<OpenedRoot[]>> {
   const log = createLog({ pretty: true, level: "error", destination: 2 });
   const opened: OpenedRoot[] = [];
   for (const { root, pipelines } of project.roots) {

@@ -90,7 +90,9 @@ export class RootsControl implements Shape.Control {
       const refusal = root.book.refusal(id);
       if (refusal) return Promise.resolve(fail(...refusal));
       if (Object.keys(manifest.states).length + Object.keys(manifest.failures).length === 0) continue;
-      return Promise.resolve(ok({ version: 1, root: root.ports.name, entity: id, file: root.ports.manifests.fileOf(id), manifest }));
+      return Promise.resolve(
+        ok({ version: 1, root: root.ports.name, entity: id, file: root.ports.manifests.fileOf(id), manifest }),
+      );
     }
     const hint = 'see the entities with "millrace list"; an entity without any result has no manifest';
     return Promise.resolve(fail(problem("M130", `no manifest for "${entity}"`, hint)));
@@ -110,8 +112,16 @@ export class RootsControl implements Shape.Control {
     return text;
   }
 
-  history(query: { readonly target?: string; readonly limit?: number; readonly result?: AttemptRow["result"] }): Promise<Result<Shape.HistoryReport>> {
-    const rows = this.#attempts(query.target, query.limit ?? 50, query.result === undefined ? {} : { result: query.result });
+  history(query: {
+    readonly target?: string;
+    readonly limit?: number;
+    readonly result?: AttemptRow["result"];
+  }): Promise<Result<Shape.HistoryReport>> {
+    const rows = this.#attempts(
+      query.target,
+      query.limit ?? 50,
+      query.result === undefined ? {} : { result: query.result },
+    );
     if (!rows.ok) return Promise.resolve(rows);
     const attempts = rows.value.map(({ root, row: { startedAt, log: _log, ...row } }) => ({
       ...row,
@@ -121,8 +131,16 @@ export class RootsControl implements Shape.Control {
     return Promise.resolve(ok({ version: 1, attempts }));
   }
 
-  logs(query: { readonly target?: string; readonly limit?: number; readonly sinceMs?: number }): Promise<Result<Shape.LogsReport>> {
-    const rows = this.#attempts(query.target, query.limit ?? 50, query.sinceMs === undefined ? {} : { sinceMs: query.sinceMs });
+  logs(query: {
+    readonly target?: string;
+    readonly limit?: number;
+    readonly sinceMs?: number;
+  }): Promise<Result<Shape.LogsReport>> {
+    const rows = this.#attempts(
+      query.target,
+      query.limit ?? 50,
+      query.sinceMs === undefined ? {} : { sinceMs: query.sinceMs },
+    );
     if (!rows.ok) return Promise.resolve(rows);
     const entries = rows.value
       .filter(({ row }) => row.log !== "" || row.error !== null)
@@ -139,13 +157,29 @@ export class RootsControl implements Shape.Control {
   }
 
   /** Newest first. */
-  #attempts(text: string | undefined, limit: number, filter: { result?: AttemptRow["result"]; sinceMs?: number }): Result<{ root: string; row: AttemptRow }[]> {
+  #attempts(
+    text: string | undefined,
+    limit: number,
+    filter: { result?: AttemptRow["result"]; sinceMs?: number },
+  ): Result<{ root: string; row: AttemptRow }[]> {
     const target = text === undefined ? undefined : parseTarget(text);
     const rows: { root: string; row: AttemptRow }[] = [];
     for (const root of this.#roots) {
-      const found = root.ports.ledger.attempts({ ...filter, ...narrow(root, text), limit: target ? limit * 20 : limit });
+      const found = root.ports.ledger.attempts({
+        ...filter,
+        ...narrow(root, text),
+        limit: target ? limit * 20 : limit,
+      });
       for (const row of found) {
-        const names = [row.path, row.pipeline, row.stage, `${row.pipeline}#${row.stage}`, `${row.stage}@${row.entity}`, row.taskKey, row.entity];
+        const names = [
+          row.path,
+          row.pipeline,
+          row.stage,
+          `${row.pipeline}#${row.stage}`,
+          `${row.stage}@${row.entity}`,
+          row.taskKey,
+          row.entity,
+        ];
         if (!target || names.some(target.matches)) rows.push({ root: root.ports.name, row });
       }
     }
@@ -158,17 +192,29 @@ export class RootsControl implements Shape.Control {
     const edges: Shape.GraphReport["edges"][number][] = [];
     for (const root of this.#roots) {
       const { topology } = root.stages;
-      const shown = topology.stages.filter((stage) => wanted.length === 0 || wanted.some((target) => namesStage(target, stage)));
+      const shown = topology.stages.filter(
+        (stage) => wanted.length === 0 || wanted.some((target) => namesStage(target, stage)),
+      );
       for (const stage of shown) {
         const node = stage.type === "source" ? null : stage.node.typeId;
-        stages.push({ root: root.ports.name, pipeline: stage.pipeline, stage: stage.id, type: stage.type, pattern: stage.pattern.text, node });
+        stages.push({
+          root: root.ports.name,
+          pipeline: stage.pipeline,
+          stage: stage.id,
+          type: stage.type,
+          pattern: stage.pattern.text,
+          node,
+        });
         if (stage.type !== "source")
-          for (const input of stage.inputs) edges.push({ from: `${stage.pipeline}#${input.stage}`, to: stage.key, by: "input" });
+          for (const input of stage.inputs)
+            edges.push({ from: `${stage.pipeline}#${input.stage}`, to: stage.key, by: "input" });
         for (const source of topology.chainsOf(stage)) edges.push({ from: stage.key, to: source.key, by: "pattern" });
       }
     }
     const known = new Set(stages.map((stage) => `${stage.pipeline}#${stage.stage}`));
-    return Promise.resolve(ok({ version: 1, stages, edges: edges.filter((e) => known.has(e.from) && known.has(e.to)) }));
+    return Promise.resolve(
+      ok({ version: 1, stages, edges: edges.filter((e) => known.has(e.from) && known.has(e.to)) }),
+    );
   }
 
   // ------------------------------------------------------------ changing
@@ -200,7 +246,10 @@ export class RootsControl implements Shape.Control {
     const now = new Date(this.#now()).toISOString();
     for (const [root, tasks] of byRoot(found.value)) {
       const forced = { ...root.controls.forced, ...Object.fromEntries(tasks.map((task) => [task.key, now])) };
-      root.setControls({ ...root.controls, forced }, tasks.flatMap((task) => root.withFollowers(task)));
+      root.setControls(
+        { ...root.controls, forced },
+        tasks.flatMap((task) => root.withFollowers(task)),
+      );
     }
     return ok({ version: 1, changed: found.value.map(({ task }) => nameOf(task)), refused: [] });
   }
@@ -235,16 +284,28 @@ export class RootsControl implements Shape.Control {
       const target = parseTarget(text);
       let named = false;
       for (const root of this.#roots) {
-        const stages = root.stages.topology.stages.filter((stage) => stage.type !== "source" && namesStage(target, stage));
-        const tasks = stages.length > 0 ? [] : this.#tasksOf(root).filter(({ task }) => namesTask(target, task)).map((f) => f.task);
+        const stages = root.stages.topology.stages.filter(
+          (stage) => stage.type !== "source" && namesStage(target, stage),
+        );
+        const tasks =
+          stages.length > 0
+            ? []
+            : this.#tasksOf(root)
+                .filter(({ task }) => namesTask(target, task))
+                .map((f) => f.task);
         const keys = [...stages.map((stage) => stage.key), ...tasks.map((task) => task.key)];
         if (keys.length === 0) continue;
         named = true;
         const held: Controls["held"] = hold
           ? { ...root.controls.held, ...Object.fromEntries(keys.map((key) => [key, now])) }
           : Object.fromEntries(Object.entries(root.controls.held).filter(([key]) => !keys.includes(key)));
-        const concerned = this.#tasksOf(root).filter(({ task }) => keys.includes(task.key) || keys.includes(task.stage.key));
-        root.setControls({ ...root.controls, held }, concerned.flatMap(({ task }) => root.withFollowers(task)));
+        const concerned = this.#tasksOf(root).filter(
+          ({ task }) => keys.includes(task.key) || keys.includes(task.stage.key),
+        );
+        root.setControls(
+          { ...root.controls, held },
+          concerned.flatMap(({ task }) => root.withFollowers(task)),
+        );
         changed.push(...stages.map((stage) => stage.key), ...tasks.map(nameOf));
       }
       if (!named) return fail(unknownTarget(text, this.#roots));
@@ -253,7 +314,11 @@ export class RootsControl implements Shape.Control {
   }
 
   run(query: { readonly settleTimeoutMs?: number; readonly wait?: boolean }): Promise<Result<Shape.RunReport>> {
-    return runRoots(this.#roots, { settleTimeoutMs: query.settleTimeoutMs ?? 30_000, wait: query.wait ?? false, scan: true });
+    return runRoots(this.#roots, {
+      settleTimeoutMs: query.settleTimeoutMs ?? 30_000,
+      wait: query.wait ?? false,
+      scan: true,
+    });
   }
 
   // ------------------------------------------------------------ finding
@@ -267,7 +332,8 @@ export class RootsControl implements Shape.Control {
     const { table, stages } = root;
     for (let row = 0; row < table.end; row++) {
       const path = table.pathOf(row);
-      if (path === undefined || !stages.topology.role(table.roleOf(row)).producer || table.statusOf(row) === undefined) continue;
+      if (path === undefined || !stages.topology.role(table.roleOf(row)).producer || table.statusOf(row) === undefined)
+        continue;
       const task = stages.topology.producerTask(path);
       if (task) found.push({ root, task });
     }
@@ -276,20 +342,28 @@ export class RootsControl implements Shape.Control {
 
   #tasksAround(root: Root, path: RelPath): Found[] {
     const { topology } = root.stages;
-    return topology.statesAt(path).flatMap((state) =>
-      topology.affected(state, topology.role(topology.roleNumber(state))).map((task) => ({ root, task })),
-    );
+    return topology
+      .statesAt(path)
+      .flatMap((state) =>
+        topology.affected(state, topology.role(topology.roleNumber(state))).map((task) => ({ root, task })),
+      );
   }
 
   /** The tasks that targets name, in running order; all when there are none. A target that names nothing is a problem. */
-  #find(targets: readonly string[] | undefined, wanted: (status: Status | undefined) => boolean = () => true): Result<Found[]> {
+  #find(
+    targets: readonly string[] | undefined,
+    wanted: (status: Status | undefined) => boolean = () => true,
+  ): Result<Found[]> {
     const parsed = (targets ?? []).map(parseTarget);
     const all = this.#roots.flatMap((root) => this.#tasksOf(root));
-    const named = parsed.length === 0 ? all : all.filter(({ task }) => parsed.some((target) => namesTask(target, task)));
+    const named =
+      parsed.length === 0 ? all : all.filter(({ task }) => parsed.some((target) => namesTask(target, task)));
     for (const target of parsed) {
       if (all.some(({ task }) => namesTask(target, task)) || this.#namesAnyStage(target)) continue;
       // A source's path names what is made from it.
-      const around = this.#roots.flatMap((root) => (root.table.find(target.text) === undefined ? [] : this.#tasksAround(root, target.text)));
+      const around = this.#roots.flatMap((root) =>
+        root.table.find(target.text) === undefined ? [] : this.#tasksAround(root, target.text),
+      );
       if (around.length === 0) return fail(unknownTarget(target.text, this.#roots));
       named.push(...around);
     }
@@ -309,7 +383,15 @@ export class RootsControl implements Shape.Control {
 }
 
 /** Statuses of tasks with work to do, or that follows. */
-const TO_DO: ReadonlySet<Status> = new Set(["missing", "stale", "queued", "running", "retrying", "settling", "waiting"]);
+const TO_DO: ReadonlySet<Status> = new Set([
+  "missing",
+  "stale",
+  "queued",
+  "running",
+  "retrying",
+  "settling",
+  "waiting",
+]);
 
 function statusIn(root: Root, task: Task): Status | undefined {
   const row = root.table.find(task.path);
@@ -318,9 +400,12 @@ function statusIn(root: Root, task: Task): Status | undefined {
 
 /** By pipeline, then as the stages follow each other, then by entity. */
 function inOrder(found: readonly Found[]): Found[] {
-  const place = new Map(found.flatMap(({ root }) => root.stages.topology.stages.map((stage, i) => [stage.key, i] as const)));
+  const place = new Map(
+    found.flatMap(({ root }) => root.stages.topology.stages.map((stage, i) => [stage.key, i] as const)),
+  );
   return found.toSorted(
-    (a, b) => place.get(a.task.stage.key)! - place.get(b.task.stage.key)! || (a.task.entity.id < b.task.entity.id ? -1 : 1),
+    (a, b) =>
+      place.get(a.task.stage.key)! - place.get(b.task.stage.key)! || (a.task.entity.id < b.task.entity.id ? -1 : 1),
   );
 }
 
@@ -360,5 +445,9 @@ function unknownTarget(text: string, roots: readonly Root[]): Problem {
 
 function ambiguousTarget(text: string, found: readonly Found[]): Problem {
   const names = found.slice(0, 5).map(({ task }) => task.key);
-  return problem("M132", `"${text}" names ${found.length} tasks: ${names.join(", ")}`, "name one of them, such as " + names[0]);
+  return problem(
+    "M132",
+    `"${text}" names ${found.length} tasks: ${names.join(", ")}`,
+    "name one of them, such as " + names[0],
+  );
 }

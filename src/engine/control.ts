@@ -93,7 +93,12 @@ export interface ExplainReport {
   /** One sentence: what it is and why. */
   readonly summary: string;
   /** Declared inputs and recorded reads: what the output was made from and what is there now. */
-  readonly inputs: readonly { readonly path: RelPath; readonly declared: boolean; readonly recorded: string | null; readonly now: string | null }[];
+  readonly inputs: readonly {
+    readonly path: RelPath;
+    readonly declared: boolean;
+    readonly recorded: string | null;
+    readonly now: string | null;
+  }[];
   readonly output: { readonly path: RelPath; readonly recorded: string | null; readonly now: string | null };
   readonly code: { readonly recorded: string | null; readonly now: string | null };
   readonly producedAt: string | null;
@@ -123,7 +128,10 @@ export interface ShowReport {
 }
 export interface HistoryReport {
   readonly version: 1;
-  readonly attempts: readonly (Omit<AttemptRow, "startedAt" | "log"> & { readonly root: string; readonly startedAt: string })[];
+  readonly attempts: readonly (Omit<AttemptRow, "startedAt" | "log"> & {
+    readonly root: string;
+    readonly startedAt: string;
+  })[];
 }
 export interface LogsReport {
   readonly version: 1;
@@ -148,7 +156,14 @@ export interface ActionReport {
 }
 export interface GraphReport {
   readonly version: 1;
-  readonly stages: readonly { readonly root: string; readonly pipeline: string; readonly stage: string; readonly type: string; readonly pattern: string; readonly node: string | null }[];
+  readonly stages: readonly {
+    readonly root: string;
+    readonly pipeline: string;
+    readonly stage: string;
+    readonly type: string;
+    readonly pattern: string;
+    readonly node: string | null;
+  }[];
   /** `by` is `input` inside a pipeline, `pattern` where pipelines chain. Ends are `pipeline#stage`. */
   readonly edges: readonly { readonly from: string; readonly to: string; readonly by: "input" | "pattern" }[];
 }
@@ -198,8 +213,16 @@ export interface Control {
   whyNot(query: { readonly path: string }): Promise<Result<WhyNotReport>>;
   list(query: ListQuery): Promise<Result<ListReport>>;
   show(query: { readonly entity: string }): Promise<Result<ShowReport>>;
-  history(query: { readonly target?: string; readonly limit?: number; readonly result?: AttemptRow["result"] }): Promise<Result<HistoryReport>>;
-  logs(query: { readonly target?: string; readonly limit?: number; readonly sinceMs?: number }): Promise<Result<LogsReport>>;
+  history(query: {
+    readonly target?: string;
+    readonly limit?: number;
+    readonly result?: AttemptRow["result"];
+  }): Promise<Result<HistoryReport>>;
+  logs(query: {
+    readonly target?: string;
+    readonly limit?: number;
+    readonly sinceMs?: number;
+  }): Promise<Result<LogsReport>>;
   graph(query: { readonly targets?: readonly string[] }): Promise<Result<GraphReport>>;
   /** Clears failures and runs again now. */
   retry(query: { readonly targets: readonly string[] }): Promise<Result<ActionReport>>;

@@ -91,17 +91,27 @@ export class Daemon {
 
   async #answer(call: string, query: Readonly<Record<string, unknown>>): Promise<Result<unknown>> {
     const name = CALLS.find((known) => known === call);
-    if (!name) return fail(problem("M101", `the daemon knows no call "${call}"`, "use the same release for the daemon and the command"));
-    if (this.#stopping) return fail(problem("M112", "the daemon is stopping", "start it again, then repeat the command"));
+    if (!name)
+      return fail(
+        problem("M101", `the daemon knows no call "${call}"`, "use the same release for the daemon and the command"),
+      );
+    if (this.#stopping)
+      return fail(problem("M112", "the daemon is stopping", "start it again, then repeat the command"));
     try {
-      const control: Control = new RootsControl([...this.#roots.values()].map(({ root }) => root), {
-        owner: (root) => this.#lockOf(root).current() ?? null,
-        ignored: (root) => this.#roots.get(root.ports.root)!.ignored,
-      });
+      const control: Control = new RootsControl(
+        [...this.#roots.values()].map(({ root }) => root),
+        {
+          owner: (root) => this.#lockOf(root).current() ?? null,
+          ignored: (root) => this.#roots.get(root.ports.root)!.ignored,
+        },
+      );
       return await (control[name] as (query: unknown) => Promise<Result<unknown>>).call(control, query);
     } catch (error) {
       // A call must not take the daemon down; the caller gets the fault, the log its stack.
-      this.#options.log.error({ call, error: error instanceof Error ? (error.stack ?? error.message) : String(error) }, "a call failed");
+      this.#options.log.error(
+        { call, error: error instanceof Error ? (error.stack ?? error.message) : String(error) },
+        "a call failed",
+      );
       const message = error instanceof Error ? error.message : String(error);
       return fail(problem("M199", `the call "${call}" failed: ${message}`, "see the daemon's log, and report it"));
     }
@@ -148,7 +158,13 @@ export class Daemon {
     }
     const strange = after.roots.filter((r) => !this.#roots.has(r.root));
     for (const { root } of strange)
-      log.problem(problem("M114", `a definition names the new state root "${root}"`, "restart the daemon: it takes all its roots at its start"));
+      log.problem(
+        problem(
+          "M114",
+          `a definition names the new state root "${root}"`,
+          "restart the daemon: it takes all its roots at its start",
+        ),
+      );
     await edits.update(this.#editBases());
   }
 

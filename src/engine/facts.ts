@@ -23,7 +23,8 @@ export interface FactSources {
 }
 
 /** A task's verdict, or the paths whose hashes must be known first. */
-export type Judged = { readonly verdict: Verdict; readonly manifest: Manifest } | { readonly unknown: readonly RelPath[] };
+export type Judged =
+  { readonly verdict: Verdict; readonly manifest: Manifest } | { readonly unknown: readonly RelPath[] };
 
 /** Gathers the facts round a task from table and manifests, and judges it: steps 3 and 4 of the journey. */
 export function judgeTask(task: Task, from: FactSources): Judged {
@@ -50,7 +51,8 @@ export function judgeTask(task: Task, from: FactSources): Judged {
     record,
     outputHash,
     failure,
-    sameFailure: failure !== undefined && inForce.code !== undefined && isSameFailure(failure, inForce.code, hashes, from),
+    sameFailure:
+      failure !== undefined && inForce.code !== undefined && isSameFailure(failure, inForce.code, hashes, from),
     maxAttempts: task.stage.retryPolicy.maxAttempts,
     isSink: task.stage.type === "sink",
     rerunSinkForCode: task.stage.rerun === "always",
@@ -101,9 +103,19 @@ function judgeAmbiguous(task: Task, from: FactSources): Verdict {
 }
 
 /** The signature of a task under given inputs: what a failure is keyed by. */
-export function signatureOf(inputHashes: FailureRecord["inputHashes"], code: CodeFacts, envReads: Readonly<Record<string, string>>): string {
+export function signatureOf(
+  inputHashes: FailureRecord["inputHashes"],
+  code: CodeFacts,
+  envReads: Readonly<Record<string, string>>,
+): string {
   const env = { ...envReads, ...code.envHashes };
-  return fingerprint({ inputs: inputHashes, codeHash: code.codeHash, paramsHash: code.paramsHash, env, tools: code.toolHashes });
+  return fingerprint({
+    inputs: inputHashes,
+    codeHash: code.codeHash,
+    paramsHash: code.paramsHash,
+    env,
+    tools: code.toolHashes,
+  });
 }
 
 function isSameFailure(failure: FailureRecord, code: CodeFacts, hashes: HashLookup, from: FactSources): boolean {
@@ -174,7 +186,10 @@ export function whyNotTaken(
   if (minFiles !== undefined) {
     const files = from.reader.countFiles(path);
     if (files < minFiles)
-      return { is: "absent", why: `${path} has ${files} files, the filter of "${stage.id}" wants at least ${minFiles}` };
+      return {
+        is: "absent",
+        why: `${path} has ${files} files, the filter of "${stage.id}" wants at least ${minFiles}`,
+      };
   }
   if (!stage.marker) return undefined;
   const vars = from.stages().topology.varsOf(stage, path);

@@ -271,7 +271,8 @@ export class Journey {
     const reasons = reasonsOf(verdict).join(" ");
     const delayMs = verdict.retryAt === undefined ? 0 : this.#retryDelay(task, verdict.retryAt);
     const later = delayMs > 0;
-    if (!this.#underway.has(task.key)) this.#underway.set(task.key, { task, reasons, order, attemptId: undefined, work: undefined });
+    if (!this.#underway.has(task.key))
+      this.#underway.set(task.key, { task, reasons, order, attemptId: undefined, work: undefined });
     this.#setStatus(task, later ? "retrying" : "queued");
     this.#queue!.put({
       taskKey: task.key,
@@ -317,9 +318,12 @@ export class Journey {
     const batchId = this.#ports.random.id();
     const attempts = this.#prepare(jobs, batchId);
     if (attempts.size > 0) {
-      await this.#ports.runner.run([...attempts.values()].map((a) => a.request), (outcomes) => {
-        this.#commit(outcomes.flatMap((outcome) => this.#arrive(attempts, outcome)));
-      });
+      await this.#ports.runner.run(
+        [...attempts.values()].map((a) => a.request),
+        (outcomes) => {
+          this.#commit(outcomes.flatMap((outcome) => this.#arrive(attempts, outcome)));
+        },
+      );
       this.#committer.forgetBatch(batchId);
       if (!this.#facts.book.holds(batchId)) this.#ports.intents.remove(batchId);
     }
@@ -343,7 +347,16 @@ export class Journey {
       underway.work = inForce.work;
       this.#setStatus(task, "running");
       const { reasons, order } = underway;
-      attempts.set(runId, { task, inForce, request, runId, batchId, reasons, order, startedAt: this.#ports.clock.wallMs() });
+      attempts.set(runId, {
+        task,
+        inForce,
+        request,
+        runId,
+        batchId,
+        reasons,
+        order,
+        startedAt: this.#ports.clock.wallMs(),
+      });
     }
     return attempts;
   }

@@ -10,7 +10,13 @@ const SLICE = 20_000;
  * The paths where the disk is not as the table has it: to be looked at. Comparing costs no look at the disk, so a scan in
  * which nothing changed ends here.
  */
-export async function findDifferences(scan: Scan, bases: readonly WatchBase[], table: StateTable, topology: Topology, clock: Clock): Promise<RelPath[]> {
+export async function findDifferences(
+  scan: Scan,
+  bases: readonly WatchBase[],
+  table: StateTable,
+  topology: Topology,
+  clock: Clock,
+): Promise<RelPath[]> {
   const different = new Set<RelPath>();
   const seen = new Uint8Array(table.end);
   const folders = topology.hasFolders();
@@ -36,7 +42,13 @@ export async function findDifferences(scan: Scan, bases: readonly WatchBase[], t
   return [...different];
 }
 
-function addFolders(path: RelPath, topology: Topology, different: Set<RelPath>, table: StateTable, seen: Uint8Array): void {
+function addFolders(
+  path: RelPath,
+  topology: Topology,
+  different: Set<RelPath>,
+  table: StateTable,
+  seen: Uint8Array,
+): void {
   for (const state of topology.statesAt(path)) {
     if (!state.endsWith("/")) continue;
     const row = table.find(state);
@@ -46,7 +58,13 @@ function addFolders(path: RelPath, topology: Topology, different: Set<RelPath>, 
 }
 
 /** Rows the scan should have met and did not; below a folder it could not read nothing is known. */
-function addVanished(bases: readonly WatchBase[], scan: Scan, table: StateTable, seen: Uint8Array, different: Set<RelPath>): void {
+function addVanished(
+  bases: readonly WatchBase[],
+  scan: Scan,
+  table: StateTable,
+  seen: Uint8Array,
+  different: Set<RelPath>,
+): void {
   const everywhere = bases.some((base) => base.path === "");
   const prefixes = bases.map((base) => `${base.path}/`);
   const unknown = scan.problems.filter((problem) => problem.kind === "unreadable").map((problem) => `${problem.path}/`);
@@ -73,7 +91,9 @@ export function watchBases(topology: Topology): WatchBase[] {
     if (stage.type === "source" && stage.marker) add(stage.marker.base, stage.marker.depth);
   }
   const bases = [...depths].map(([path, depth]) => ({ path, depth }));
-  return bases.filter((base) => !bases.some((other) => other !== base && covers(other, base))).toSorted((a, b) => (a.path < b.path ? -1 : 1));
+  return bases
+    .filter((base) => !bases.some((other) => other !== base && covers(other, base)))
+    .toSorted((a, b) => (a.path < b.path ? -1 : 1));
 }
 
 function covers(wide: WatchBase, narrow: WatchBase): boolean {

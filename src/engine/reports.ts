@@ -69,7 +69,11 @@ export async function explainTask(root: Root, task: Task): Promise<ExplainReport
     task: report,
     summary: summaryOf(report, record?.producedAt),
     inputs,
-    output: { path: report.path, recorded: record?.contentHash ?? null, now: report.path === "" ? null : await hashNow(root, task.path) },
+    output: {
+      path: report.path,
+      recorded: record?.contentHash ?? null,
+      now: report.path === "" ? null : await hashNow(root, task.path),
+    },
     code: { recorded: record?.codeHash ?? null, now: root.stages.of(task.stage).code?.codeHash ?? null },
     producedAt: record?.producedAt ?? null,
     runId: record?.runId ?? null,

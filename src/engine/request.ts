@@ -19,7 +19,11 @@ export function requestOf(
     const vars = topology.varsOf(stage, path)!;
     return { id: entityIdOf(stage.pattern, vars), vars, path };
   };
-  const set = (name: string, stage: Stage, path: RelPath): InputSet => ({ name, list: false, items: [item(stage, path)] });
+  const set = (name: string, stage: Stage, path: RelPath): InputSet => ({
+    name,
+    list: false,
+    items: [item(stage, path)],
+  });
   return {
     attemptId: place.attemptId,
     work,

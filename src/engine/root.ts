@@ -4,6 +4,7 @@ import type { AbsPath, EntityId, RelPath, StageKey, TaskKey } from "../core/mode
 import { StateTable } from "../core/plan/state-table.ts";
 import type { Task } from "../core/plan/topology.ts";
 import type {
+  ChangeHint,
   ChangeSource,
   Clock,
   Controls,
@@ -24,11 +25,13 @@ import type {
   StateReader,
   Timer,
   Trash,
+  WatchBase,
 } from "../ports.ts";
 import type { FactSources } from "./facts.ts";
 import { type Ending, rowOf } from "./history.ts";
 import { Journey } from "./journey.ts";
 import type { LookSources } from "./look.ts";
+import { IGNORE_FILE } from "./live-ignore.ts";
 import { ManifestBook } from "./manifest-book.ts";
 import { breathe, findDifferences, watchBases } from "./reconcile.ts";
 import { recover } from "./recover.ts";
@@ -76,6 +79,8 @@ export interface RootPorts {
   readonly ledger: Ledger;
   readonly scanner: Scanner;
   readonly changes: ChangeSource | undefined;
+  /** Takes the root's ignore file anew; says whether it is another one now. */
+  readonly refreshIgnore: () => boolean;
   readonly runner: NodeRunner;
   /** HMAC of an environment variable's value today, under the root's key. */
   readonly envHash: (name: string) => string;
@@ -126,7 +131,15 @@ export class Root {
       controls: () => this.#controls,
       envHash: (name) => this.#envHash(name),
     };
-    this.lookFrom = { table: this.table, reader, clock, settling: this.settling, stages, defaultSettleMs: ports.defaultSettleMs, racyMs: ports.racyMs };
+    this.lookFrom = {
+      table: this.table,
+      reader,
+      clock,
+      settling: this.settling,
+      stages,
+      defaultSettleMs: ports.defaultSettleMs,
+      racyMs: ports.racyMs,
+    };
     const { makeQueue } = ports;
     this.journey = new Journey(
       {
@@ -186,10 +199,7 @@ export class Root {
   async start(): Promise<void> {
     const { intents, reader, log, changes } = this.ports;
     for (const found of recover(intents, this.book, reader)) log.problem(found);
-    await changes?.start(this.#bases(), (hint) => {
-      if (hint.kind === "path") this.journey.hint([hint.path]);
-      else void this.scanFolder(hint.path);
-    });
+    await changes?.start(this.#watched(), (hint) => this.#onHint(hint));
     await this.look();
     this.#armScan();
   }
@@ -233,8 +243,19 @@ export class Root {
 
   // ------------------------------------------------------------ scans
 
-  #bases(): ReturnType<typeof watchBases> {
+  #bases(): WatchBase[] {
     return watchBases(this.#stages.topology);
+  }
+
+  /** What is scanned, and the root itself for its ignore file. */
+  #watched(): WatchBase[] {
+    return [{ path: "", depth: 1 }, ...this.#bases()];
+  }
+
+  #onHint(hint: ChangeHint): void {
+    if (hint.kind === "folder") void this.scanFolder(hint.path);
+    else if (hint.path !== IGNORE_FILE) this.journey.hint([hint.path]);
+    else if (this.ports.refreshIgnore()) void this.scan();
   }
 
   /** Compares the disk with the table and hints at every difference. One scan at a time: a second call joins in after it. */
@@ -245,9 +266,10 @@ export class Root {
     this.#lastLookAt = this.ports.clock.wallMs();
   }
 
-  async #scanBases(bases: ReturnType<typeof watchBases>): Promise<void> {
+  async #scanBases(bases: readonly WatchBase[]): Promise<void> {
     const { scanner, clock } = this.ports;
     const startedAt = clock.monoMs();
+    this.ports.refreshIgnore();
     const found = await scanner.scan(bases);
     this.#scanProblems = found.problems.map(scanProblem);
     if (this.#closed) return;
@@ -309,7 +331,7 @@ export class Root {
     const keys = new Set([...Object.keys(was), ...Object.keys(is)]);
     const changed = new Set([...keys].filter((key) => was[key] !== is[key]));
     if (changed.size > 0) {
-      await this.ports.changes?.update(this.#bases());
+      await this.ports.changes?.update(this.#watched());
       this.#judgeAgain(changed);
       await this.scan();
     }
@@ -336,7 +358,8 @@ export class Root {
       const role = topology.role(this.table.roleOf(row));
       const status = this.table.statusOf(row);
       const settled = status === "fresh" || status === "skipped";
-      const named = stages === "all" || [role.producer, ...role.sources].some((stage) => stage && stages.has(stage.key));
+      const named =
+        stages === "all" || [role.producer, ...role.sources].some((stage) => stage && stages.has(stage.key));
       if (named || (role.producer ? !settled : status === "settling")) paths.push(path);
     }
     this.journey.replanAround(paths);
@@ -347,7 +370,10 @@ export class Root {
   #forcedTasks(): Task[] {
     return Object.keys(this.#controls.forced).flatMap((key) => {
       const stage = this.#stages.topology.stage(key.slice(0, key.indexOf("@")));
-      const task = stage && stage.type !== "source" ? this.#stages.topology.taskOfEntity(stage, key.slice(key.indexOf("@") + 1)) : undefined;
+      const task =
+        stage && stage.type !== "source"
+          ? this.#stages.topology.taskOfEntity(stage, key.slice(key.indexOf("@") + 1))
+          : undefined;
       return task ? this.withFollowers(task) : [];
     });
   }
@@ -390,7 +416,10 @@ export class Root {
       const { task, runId, result } = ending;
       const fields = { task: `${task.stage.id}@${task.entity.id}`, pipeline: task.stage.pipeline, runId };
       if (result.is === "failed")
-        log.warn({ ...fields, error: result.error, category: result.category, retryAt: result.retryAt }, "attempt failed");
+        log.warn(
+          { ...fields, error: result.error, category: result.category, retryAt: result.retryAt },
+          "attempt failed",
+        );
       else log.debug({ ...fields, result: result.is, path: task.path, reasons: ending.reasons }, "attempt ended");
       for (const listener of this.endings) listener(ending);
     }
@@ -429,12 +458,16 @@ export class Root {
    * Resolves when nothing is left to do now (waiting retries and held work are left), when `signal` aborts, or when all that
    * is left is files that have been settling for `settleTimeoutMs`.
    */
-  async whenQuiet(options: { readonly settleTimeoutMs?: number; readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+  async whenQuiet(
+    options: { readonly settleTimeoutMs?: number; readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<void> {
     const { settleTimeoutMs = Infinity, signal } = options;
     while (!this.isQuiet && !signal?.aborted) {
       const left = settleTimeoutMs - this.settling.newestMs();
       if (left <= 0 && this.journey.isQuiet && this.#scanning === undefined) break;
-      const timer = Number.isFinite(left) ? this.ports.clock.after(Math.max(1, left), () => this.#wakeWaiters()) : undefined;
+      const timer = Number.isFinite(left)
+        ? this.ports.clock.after(Math.max(1, left), () => this.#wakeWaiters())
+        : undefined;
       await this.#nextChange(signal);
       timer?.cancel();
     }

@@ -41,7 +41,15 @@ export async function runRoots(roots: readonly Root[], options: RunOptions): Pro
   const counts = addUp(roots.map(taskCounts));
   const trouble = roots.flatMap((root) => troubledTasks(root).tasks.map((task) => troubleOf(root, task)));
   const failed = unsettled.length > 0 || FAILED.some((status) => (counts[status] ?? 0) > 0);
-  return ok({ version: 1, results, counts, unsettled, trouble, durationMs: Math.round((clock?.monoMs() ?? 0) - startedAt), failed });
+  return ok({
+    version: 1,
+    results,
+    counts,
+    unsettled,
+    trouble,
+    durationMs: Math.round((clock?.monoMs() ?? 0) - startedAt),
+    failed,
+  });
 }
 
 const FAILED: readonly Status[] = ["failed", "retrying", "blocked", "quarantined"];

@@ -31,13 +31,23 @@ export interface Loaded {
 export function shapeOf(topology: Topology): string {
   return hashBytes(
     canonicalJson(
-      topology.stages.map((stage) => [stage.key, stage.type, stage.pattern.text, stage.type === "source" ? [] : stage.inputs]),
+      topology.stages.map((stage) => [
+        stage.key,
+        stage.type,
+        stage.pattern.text,
+        stage.type === "source" ? [] : stage.inputs,
+      ]),
     ),
   );
 }
 
 /** Fills the table from the index; `undefined` when there is none that can be used: then everything is looked at. */
-export function loadSnapshot(index: IndexStore, table: StateTable, topology: Topology, stamps: Readonly<Record<StageKey, string>>): Loaded | undefined {
+export function loadSnapshot(
+  index: IndexStore,
+  table: StateTable,
+  topology: Topology,
+  stamps: Readonly<Record<StageKey, string>>,
+): Loaded | undefined {
   const stored = index.load();
   const meta = stored?.meta["snapshot"] as SnapshotMeta | undefined;
   if (!stored || meta?.format !== 1 || !table.unpack(stored.blobs)) return undefined;
@@ -52,7 +62,11 @@ export function saveSnapshot(
   index: IndexStore,
   table: StateTable,
   topology: Topology,
-  more: { readonly stamps: Readonly<Record<StageKey, string>>; readonly envSeen: Readonly<Record<string, string>>; readonly status: unknown },
+  more: {
+    readonly stamps: Readonly<Record<StageKey, string>>;
+    readonly envSeen: Readonly<Record<string, string>>;
+    readonly status: unknown;
+  },
 ): SnapshotMeta {
   const { stamps, envSeen, status } = more;
   // The roles come after the rows have theirs: packing meets no new role.

@@ -23,7 +23,11 @@ export class StagesInForce {
   readonly #stages: ReadonlyMap<StageKey, StageInForce>;
   readonly problems: readonly Problem[];
 
-  constructor(pipelines: readonly Pipeline[], stages: ReadonlyMap<StageKey, StageInForce>, problems: readonly Problem[]) {
+  constructor(
+    pipelines: readonly Pipeline[],
+    stages: ReadonlyMap<StageKey, StageInForce>,
+    problems: readonly Problem[],
+  ) {
     this.topology = new Topology(pipelines);
     this.#stages = stages;
     this.problems = problems;
@@ -53,7 +57,8 @@ export class StagesInForce {
     const stamps: Record<StageKey, string> = Object.create(null);
     for (const [key, stage] of this.#stages) stamps[key] = stage.stamp;
     for (const stage of this.topology.stages)
-      if (stage.type === "source") stamps[stage.key] = hashBytes(canonicalJson([stage.pattern.text, stage.filter, stage.marker?.text ?? null]));
+      if (stage.type === "source")
+        stamps[stage.key] = hashBytes(canonicalJson([stage.pattern.text, stage.filter, stage.marker?.text ?? null]));
     return stamps;
   }
 }
@@ -112,7 +117,10 @@ async function inspectStage(
   };
   const same = options.before?.get(stage.key)?.work;
   // The same object while nothing changed, so that attempts in flight stay valid across an edit elsewhere.
-  return { inForce: enforce(stage, same && canonicalJson(same) === canonicalJson(work) ? same : work, options), problems: [] };
+  return {
+    inForce: enforce(stage, same && canonicalJson(same) === canonicalJson(work) ? same : work, options),
+    problems: [],
+  };
 }
 
 function enforce(stage: TaskStage, work: StageWork | undefined, options: BringOptions): StageInForce {

@@ -17,7 +17,10 @@ export function statusOfRoot(root: Root): Omit<RootReport, "daemon"> {
   const { changes, name } = root.ports;
   return {
     root: name,
-    asOf: root.lastLookAt === undefined ? null : new Date(root.ports.makeQueue ? root.ports.clock.wallMs() : root.lastLookAt).toISOString(),
+    asOf:
+      root.lastLookAt === undefined
+        ? null
+        : new Date(root.ports.makeQueue ? root.ports.clock.wallMs() : root.lastLookAt).toISOString(),
     watcher: changes?.health() ?? null,
     scanIntervalSeconds: Math.round(root.scanIntervalMs / 100) / 10,
     stages: root.stages.topology.stages.map((stage) => stageReport(root, stage)),
@@ -47,7 +50,8 @@ function countsOf(root: Root, stage: Stage): StatusCounts {
     for (const status of STATUSES) {
       const count = root.table.count(number, status);
       // To a source stage, what another pipeline has yet to make is not there.
-      if (count === 0 || (stage.type === "source" && role.producer && status !== "fresh" && status !== "orphaned")) continue;
+      if (count === 0 || (stage.type === "source" && role.producer && status !== "fresh" && status !== "orphaned"))
+        continue;
       counts[status] = (counts[status] ?? 0) + count;
     }
   }

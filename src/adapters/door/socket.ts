@@ -2,7 +2,7 @@
  * The daemon's door: a Unix socket in a folder that only its user can enter, one JSON line per call and per answer.
  * A call is `{"id": 1, "call": "status", "query": {}}`, its answer `{"id": 1, "result": {...}}` with a `Result` inside.
  */
-import { chmodSync, mkdirSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { createConnection, createServer, type Server, type Socket } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
@@ -20,13 +20,13 @@ export function doorAddress(id: string): AbsPath {
   return join(tmpdir(), `millrace-${userInfo().uid}`, `${id}.sock`);
 }
 
-/** Opens a door named `id`; the folder of sockets is private to the user (0700). */
+/** Opens a door named `id` (`<project>-<any>`); the folder of sockets is private to the user (0700). */
 export async function openDoor(id: string, handle: DoorHandler): Promise<Door> {
   const address = doorAddress(id);
   const folder = dirname(address);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   chmodSync(folder, 0o700);
-  rmSync(address, { force: true });
+  clearDeadDoors(folder, id);
   const callers = new Set<Socket>();
   const server = createServer((socket) => {
     callers.add(socket);
@@ -42,6 +42,12 @@ export async function openDoor(id: string, handle: DoorHandler): Promise<Door> {
       rmSync(address, { force: true });
     },
   };
+}
+
+/** Who opens a door owns its roots, so other doors of the same project (the part before `-`) are of dead processes. */
+function clearDeadDoors(folder: AbsPath, id: string): void {
+  const project = `${id.split("-")[0]}-`;
+  for (const name of readdirSync(folder)) if (name.startsWith(project)) rmSync(join(folder, name), { force: true });
 }
 
 function listen(server: Server, address: string): Promise<void> {
@@ -84,7 +90,8 @@ function parseCall(line: string): { id: number; call: string; query: Record<stri
   }
   if (typeof value !== "object" || value === null) return undefined;
   const { id, call, query } = value as Record<string, unknown>;
-  if (typeof id !== "number" || typeof call !== "string" || typeof query !== "object" || query === null) return undefined;
+  if (typeof id !== "number" || typeof call !== "string" || typeof query !== "object" || query === null)
+    return undefined;
   return { id, call, query: query as Record<string, unknown> };
 }
 
@@ -106,5 +113,7 @@ export async function callDoor(address: string, call: string, query: unknown): P
 }
 
 function noAnswer(why: string): Result<never> {
-  return fail(problem("M112", `the daemon does not answer: ${why}`, 'wait until it is "ready", or stop it and start it again'));
+  return fail(
+    problem("M112", `the daemon does not answer: ${why}`, 'wait until it is "ready", or stop it and start it again'),
+  );
 }

@@ -21,7 +21,10 @@ export function namesTask(target: Target, task: Task): boolean {
 }
 
 /** Does the target name the whole stage? */
-export function namesStage(target: Target, stage: { readonly id: string; readonly key: string; readonly pipeline: string }): boolean {
+export function namesStage(
+  target: Target,
+  stage: { readonly id: string; readonly key: string; readonly pipeline: string },
+): boolean {
   return [stage.id, stage.key, stage.pipeline].some(target.matches);
 }
 

@@ -92,7 +92,8 @@ export class Topology {
       const [producer, ...sources] = key.split("\n");
       const stages = sources.map((source) => this.#byKey.get(source));
       const made = producer === "" ? undefined : this.#byKey.get(producer!);
-      if (stages.some((s) => s?.type !== "source") || (producer !== "" && (!made || made.type === "source"))) return false;
+      if (stages.some((s) => s?.type !== "source") || (producer !== "" && (!made || made.type === "source")))
+        return false;
       this.#roles.push({ producer: made as TaskStage | undefined, sources: stages as SourceStage[] });
       this.#roleNumbers.set(key, this.#roles.length - 1);
     }

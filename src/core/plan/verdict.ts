@@ -97,7 +97,8 @@ export function findEvidence(facts: TaskFacts): Evidence[] {
 function outputEvidence(facts: TaskFacts, record: StateRecord, evidence: Evidence[]): void {
   const { contentHash } = record;
   if (contentHash === null) {
-    if (facts.outputHash !== undefined) evidence.push({ code: "foreign-file", subject: "output", now: facts.outputHash });
+    if (facts.outputHash !== undefined)
+      evidence.push({ code: "foreign-file", subject: "output", now: facts.outputHash });
   } else if (facts.outputHash === undefined) {
     evidence.push({ code: "output-missing", subject: "output", before: contentHash });
   } else if (facts.outputHash !== contentHash && !facts.keepEdits) {
@@ -182,7 +183,8 @@ export function judge(facts: TaskFacts): Verdict {
     const inputs = problem(is);
     if (inputs.length === 0) continue;
     // A file that is still being written is no upstream work: what it will hold is not known yet.
-    const upstream = is === "settling" ? [] : inputs.map((input) => ({ code: "upstream-stale" as const, subject: input.path }));
+    const upstream =
+      is === "settling" ? [] : inputs.map((input) => ({ code: "upstream-stale" as const, subject: input.path }));
     return { status, due: false, evidence: [...findEvidence(facts), ...upstream], waitingFor: because(inputs) };
   }
   return judgeReady(facts, findEvidence(facts));
@@ -209,7 +211,8 @@ function judgeReady(facts: TaskFacts, evidence: readonly Evidence[]): Verdict {
     }
     return { status: facts.held ? "held" : "retrying", due: !facts.held, retryAt, evidence, waitingFor: [] };
   }
-  if (!facts.code) return { status: "failed", due: false, evidence, waitingFor: ["the node cannot run as it is written"] };
+  if (!facts.code)
+    return { status: "failed", due: false, evidence, waitingFor: ["the node cannot run as it is written"] };
   if (facts.held) return { status: "held", due: false, evidence, waitingFor: ["held: release it to go on"] };
   const missing = facts.outputHash === undefined && facts.record?.contentHash !== null;
   return { status: missing ? "missing" : "stale", due: true, evidence, waitingFor: [] };
