@@ -2,8 +2,8 @@
 // Nothing is imported here before the check: an older Node must be able to read this far, and it says one clear line.
 const major = Number(process.versions.node.split(".")[0]);
 if (major < 24) {
-  console.error(
-    `error: Millrace needs Node 24 or newer, this is ${process.versions.node} (npm ci in the checkout brings one)`,
+  process.stderr.write(
+    `error: Millrace needs Node 24 or newer, this is ${process.versions.node} (npm ci in the checkout brings one)\n`,
   );
   process.exit(2);
 }

@@ -1,6 +1,7 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { isatty } from "node:tty";
 import type { EngineDoor } from "./engine-door.ts";
 import { exitCodeOfInterrupt } from "./exit-codes.ts";
 import type { Interrupt, Interrupts, Output, ProjectFiles, World } from "./world.ts";
@@ -42,7 +43,7 @@ function outputOf(stream: NodeJS.WriteStream, closed: AbortSignal | undefined): 
       if (closed?.aborted !== true) stream.write(text);
     },
     get isTerminal() {
-      return stream.isTTY === true;
+      return isatty(stream.fd);
     },
     get columns() {
       return stream.columns ?? 80;

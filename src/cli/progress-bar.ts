@@ -5,10 +5,13 @@ import type { RunProgress } from "./engine-door.ts";
 import type { Output } from "./world.ts";
 
 /** A bar that appears with the first unfinished work and is gone when it ends: what stays is the summary. */
-export function createProgressBar(output: Output): { show(progress: RunProgress): void; end(): void } {
+export function createProgressBar(output: Output): {
+  readonly show: (progress: RunProgress) => void;
+  readonly end: () => void;
+} {
   let bar: SingleBar | undefined;
   return {
-    show({ done, total, running }) {
+    show: ({ done, total, running }) => {
       if (total === 0) return;
       if (bar === undefined) {
         bar = new SingleBar(barOptions(output));
@@ -17,7 +20,7 @@ export function createProgressBar(output: Output): { show(progress: RunProgress)
       bar.setTotal(total);
       bar.update(done, { running: cut(running.map(safe).join(" "), Math.max(8, output.columns - 52)) });
     },
-    end() {
+    end: () => {
       bar?.stop();
     },
   };

@@ -251,9 +251,9 @@ describe("run", () => {
 
 test("doctor says what to do under what is not ok", async () => {
   expect(await screen("doctor")).toEqual([
-    "ok    node              Node 24.21.0",
-    "fail  writable          state/ cannot be written: EACCES",
-    "                        do: give this user write permission",
+    "ok    node      Node 24.21.0",
+    "fail  writable  state/ cannot be written: EACCES",
+    "                do: give this user write permission",
     "",
     "1 failed, 0 to look at",
   ]);

@@ -3,13 +3,14 @@ import type { ActionReport } from "../../engine/control.ts";
 import type { Context, Run } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
 import { actionScreen } from "../screens/action.ts";
+import { asTargets } from "../target-paths.ts";
 
 type Change = "retry" | "invalidate" | "accept" | "hold" | "release";
 
 function change(verb: Change): Run<object> {
-  return (context, targets) =>
+  return (context, args) =>
     context.withControl("write", async (control) => {
-      const answer = await control[verb]({ targets });
+      const answer = await control[verb]({ targets: await asTargets(context, control, args) });
       if (!answer.ok) return context.refuse(answer.problems);
       if (context.json) context.sayJson(answer.value);
       else if (!context.quiet) context.show(answer.value, actionScreen(verb));

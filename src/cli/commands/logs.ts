@@ -5,6 +5,7 @@ import { EXIT, exitCodeOfInterrupt } from "../exit-codes.ts";
 import { safeReport } from "../safe-text.ts";
 import { entryLines, logsScreen } from "../screens/logs.ts";
 import type { Interrupt } from "../world.ts";
+import { asTargets } from "../target-paths.ts";
 
 interface LogsOptions {
   readonly follow?: boolean;
@@ -17,8 +18,11 @@ const POLL_MS = 500;
 /** How far back one poll looks at most when everything it got was new. */
 const MOST_NEW = 10_000;
 
-export const run: Run<LogsOptions> = (context, [target], options) => {
-  const ask: Ask = (control, limit) => control.logs({ ...(target === undefined ? {} : { target }), limit });
+export const run: Run<LogsOptions> = async (context, args, options) => {
+  const ask: Ask = async (control, limit) => {
+    const [target] = await asTargets(context, control, args);
+    return control.logs({ ...(target === undefined ? {} : { target }), limit });
+  };
   if (options.follow === true) return follow(context, ask, options.limit);
   return context.ask((control) => ask(control, options.limit), logsScreen);
 };

@@ -42,8 +42,8 @@ function sayResult(context: Context, report: RunReport): void {
 }
 
 interface Progress {
-  show(progress: RunProgress): void;
-  end(): void;
+  readonly show: (progress: RunProgress) => void;
+  readonly end: () => void;
 }
 const NO_PROGRESS: Progress = { show: () => undefined, end: () => undefined };
 

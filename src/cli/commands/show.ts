@@ -1,5 +1,9 @@
 import type { Run } from "../context.ts";
 import { manifestScreen } from "../screens/manifest.ts";
+import { asTargets } from "../target-paths.ts";
 
-export const run: Run<object> = (context, [entity = ""]) =>
-  context.ask((control) => control.show({ entity }), manifestScreen);
+export const run: Run<object> = (context, args) =>
+  context.ask(async (control) => {
+    const [entity = ""] = await asTargets(context, control, args);
+    return control.show({ entity });
+  }, manifestScreen);

@@ -43,7 +43,7 @@ function failurePart(report: ExplainReport, screen: Screen): string[] {
 function madeFrom(report: ExplainReport, { style, width, verbose, nowMs }: Screen): string[] {
   const compare = (recorded: string | null, now: string | null): Cell =>
     recorded === now
-      ? { text: `${hashWords(now, verbose)}`, paint: style.dim }
+      ? { text: hashWords(now, verbose), paint: style.dim }
       : { text: changeWords(recorded, now, verbose), paint: style.warn };
   const rows: Cell[][] = [
     ...report.inputs.map((input): Cell[] => [

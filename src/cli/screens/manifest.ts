@@ -28,7 +28,8 @@ function stateLines(pattern: string, state: StateRecord, { style, width, verbose
     ...Object.entries(state.envHashes ?? {}).map(([name, value]): Cell[] => ["env", name, hashWords(value, verbose)]),
     ...Object.entries(state.toolHashes ?? {}).map(([name, value]): Cell[] => ["tool", name, hashWords(value, verbose)]),
   ];
-  const code = `${hashWords(state.codeHash, verbose)}, params ${hashWords(state.paramsHash, verbose)}`;
+  const params = state.paramsHash === "" ? "" : `, params ${hashWords(state.paramsHash, verbose)}`;
+  const code = hashWords(state.codeHash, verbose) + params;
   const took = tookWords(state.durationMs);
   return [
     style.name(pattern),
