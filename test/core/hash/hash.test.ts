@@ -86,7 +86,7 @@ describe("canonicalJson", () => {
     [{ b: 1, a: { d: [1, "x", null], c: true } }, '{"a":{"c":true,"d":[1,"x",null]},"b":1}'],
     [{ é: 1, z: 2, "\u{1F600}": 3, "\uFFFD": 4 }, '{"z":2,"é":1,"\u{1F600}":3,"\uFFFD":4}'],
     [{ a: undefined, b: () => 1 }, "{}"],
-    [[undefined, , 1], "[null,null,1]"],
+    [[undefined, () => 1, 1], "[null,null,1]"],
     [undefined, "null"],
     [new Date(0), '"1970-01-01T00:00:00.000Z"'],
     [JSON.parse('{"__proto__":1}'), '{"__proto__":1}'],
