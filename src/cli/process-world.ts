@@ -19,8 +19,8 @@ export function processWorld(openDoor: () => Promise<EngineDoor>): World {
     env: process.env,
     nodeVersion: process.versions.node,
     platform: `${process.platform} ${process.arch}`,
-    out: outputOf(process.stdout, closed.signal),
-    err: outputOf(process.stderr, undefined),
+    out: outputOf(process.stdout, 1, closed.signal),
+    err: outputOf(process.stderr, 2, undefined),
     files: FILES,
     outClosed: closed.signal,
     nowMs: () => Date.now(),
@@ -37,16 +37,17 @@ export async function flushOutput(): Promise<void> {
   await Promise.all([flush(process.stdout), flush(process.stderr)]);
 }
 
-function outputOf(stream: NodeJS.WriteStream, closed: AbortSignal | undefined): Output {
+function outputOf(stream: NodeJS.WriteStream, fd: number, closed: AbortSignal | undefined): Output {
   return {
     write: (text) => {
       if (closed?.aborted !== true) stream.write(text);
     },
     get isTerminal() {
-      return isatty(stream.fd);
+      return isatty(fd);
     },
     get columns() {
-      return stream.columns ?? 80;
+      // Some terminals do not tell, or tell 0.
+      return stream.columns > 0 ? stream.columns : 80;
     },
   };
 }

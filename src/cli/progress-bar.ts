@@ -1,5 +1,5 @@
 import { Writable } from "node:stream";
-import { Format, SingleBar } from "cli-progress";
+import cliProgress, { type SingleBar } from "cli-progress";
 import { cut, safe } from "./safe-text.ts";
 import type { RunProgress } from "./engine-door.ts";
 import type { Output } from "./world.ts";
@@ -14,7 +14,7 @@ export function createProgressBar(output: Output): {
     show: ({ done, total, running }) => {
       if (total === 0) return;
       if (bar === undefined) {
-        bar = new SingleBar(barOptions(output));
+        bar = new cliProgress.SingleBar(barOptions(output));
         bar.start(total, done, { running: "" });
       }
       bar.setTotal(total);
@@ -26,16 +26,17 @@ export function createProgressBar(output: Output): {
   };
 }
 
-function barOptions(output: Output): ConstructorParameters<typeof SingleBar>[0] {
+function barOptions(output: Output): ConstructorParameters<typeof cliProgress.SingleBar>[0] {
   return {
     stream: terminalStream(output),
     clearOnComplete: true,
-    hideCursor: true,
+    // The terminal's settings are left alone: a process that dies could not put them back.
+    hideCursor: false,
     fps: 10,
     barsize: 24,
-    linewrap: null,
+    linewrap: true,
     gracefulExit: false,
-    formatValue: Format.ValueFormat,
+    formatValue: cliProgress.Format.ValueFormat,
     format: "  [{bar}] {value}/{total} {percentage}%  {running}",
     barCompleteChar: "=",
     barIncompleteChar: " ",

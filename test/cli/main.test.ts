@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
@@ -41,6 +41,22 @@ test("an older Node gets one clear line and exit code 2", async () => {
 
 test("a usage error leaves the process with exit code 2", async () => {
   expect(await start(["statsu"])).toMatchObject({ code: 2, stdout: "" });
+});
+
+// The test runner is kinder to CommonJS packages than Node is.
+test("every file of the command line loads in Node as it is", async () => {
+  const folder = new URL("../../src/cli/", import.meta.url);
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter(
+    (file) => file.endsWith(".ts") && file !== "main.ts",
+  );
+  const imports = files.map((file) => `await import(${JSON.stringify(new URL(file, folder).href)});`).join("\n");
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    "--input-type=module",
+    "-e",
+    `${imports}\nconsole.log("all")`,
+  ]);
+  expect(files.length).toBeGreaterThan(40);
+  expect(stdout).toBe("all\n");
 });
 
 test("a reader that goes away is no error", async () => {
