@@ -74,7 +74,7 @@ export class PieceWorker {
     this.#limits.deadlineMs = conditions.isAlone
       ? Infinity
       : startedAt + Math.min(SHARED_LIMIT_MS, request.work.timeoutMs);
-    this.#limits.isCancelled = conditions.isCancelled;
+    this.#limits.isCancelled = () => conditions.isCancelled();
     const end = this.#attempt(piece, conditions, reads, facts);
     return {
       ...end,

@@ -1,5 +1,6 @@
 import type { Result } from "../../core/model/result.ts";
 import type { AttemptOutcome, AttemptRequest, InspectRequest, NodeCode, NodeRunner, StageWork } from "../../ports.ts";
+import { stopBundler } from "./code/bundle.ts";
 import { inspectCode } from "./code/inspect.ts";
 import type { NodeType } from "./node-type.ts";
 import { SingleLane } from "./single/single-lane.ts";
@@ -32,7 +33,7 @@ class ThreadedRunner implements NodeRunner {
   readonly #threads: PieceThreads;
   readonly #single: SingleLane;
   readonly #runs = new Set<Promise<void>>();
-  #isClosed = false;
+  #closing: Promise<void> | undefined;
 
   constructor({ ports, nodeTypes, batchWorker, batchThreads = 1 }: NodeRunnerOptions) {
     this.nodeTypes = nodeTypes;
@@ -50,7 +51,7 @@ class ThreadedRunner implements NodeRunner {
   }
 
   async run(requests: readonly AttemptRequest[], emit: (outcomes: readonly AttemptOutcome[]) => void): Promise<void> {
-    if (this.#isClosed) {
+    if (this.#closing !== undefined) {
       if (requests.length > 0) emit(requests.map(interrupted));
       return;
     }
@@ -64,12 +65,18 @@ class ThreadedRunner implements NodeRunner {
     this.#single.cancel(attemptId);
   }
 
-  async close(): Promise<void> {
-    this.#isClosed = true;
+  close(): Promise<void> {
+    // Not at once: whoever is told that his attempt was interrupted may call this again.
+    this.#closing ??= Promise.resolve().then(() => this.#close());
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     this.#single.cancelAll();
     await this.#threads.close();
     await Promise.allSettled(this.#runs);
-    await Promise.all([...this.nodeTypes.values()].map((type) => type.close?.()));
+    await Promise.all([...this.nodeTypes.values()].map(async (type) => type.close?.()));
+    await stopBundler();
   }
 
   async #runBoth(

@@ -342,7 +342,12 @@ class Realm {
         throw this.#unusable(JSON.parse(answer.slice(1)));
       case "b":
         return { is: "bytes", bytes: this.#lastBytes() };
+      default:
+        return this.#decodeSegments(answer, program);
     }
+  }
+
+  #decodeSegments(answer: string, program: Program): Yield {
     // Text comes out up to the first NUL and with lone surrogates replaced: then the lengths do not fit, and it comes as JSON.
     const segments = readSegments(answer) ?? readSegments(this.#lastAnswer());
     if (segments === undefined) throw new InternalError("the sandbox gave an answer that cannot be read");

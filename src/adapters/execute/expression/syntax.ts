@@ -26,7 +26,7 @@ export function functionSource(expression: string, open = "(", close = ")"): str
 
 function compile(expression: string, open: string, close: string): SyntaxFault | undefined {
   try {
-    new Script(functionSource(expression, open, close), { filename: "expression" });
+    void new Script(functionSource(expression, open, close), { filename: "expression" });
     return undefined;
   } catch (error) {
     if (!(error instanceof Error)) throw error;

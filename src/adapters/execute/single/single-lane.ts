@@ -94,7 +94,7 @@ class Attempt {
       reads: this.#book.records(),
       envReads,
       durationMs: performance.now() - startedAt,
-      log: mask(this.#log.toString()),
+      log: this.#log.render(mask),
     };
   }
 

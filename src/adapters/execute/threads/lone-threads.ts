@@ -113,7 +113,7 @@ export class LoneThreads {
   #ended(lone: Lone, end: PieceEnd): void {
     const settle = this.#release(lone);
     const hasOtherIdle = [...this.#threads].some((other) => other !== lone && other.work === undefined);
-    if (hasOtherIdle && this.#waiting.length === 0) this.#drop(lone);
+    if (hasOtherIdle && this.#waiting.length === 0) void this.#drop(lone);
     settle?.settle(end);
     this.#next();
   }
