@@ -26,7 +26,7 @@ import type { Disk, Log, NodeRunner } from "../ports.ts";
 import type { ProjectSources } from "./config.ts";
 import { batchWorkerUrl, executePorts } from "./execute-ports.ts";
 import { IGNORE_FILE, LiveIgnore } from "./live-ignore.ts";
-import { Root } from "./root.ts";
+import { Root, type RootPorts } from "./root.ts";
 import type { IgnoreTest } from "./why-not.ts";
 
 /** Settle times of sources that name none: on a disk of this machine, and on a share. */
@@ -49,6 +49,8 @@ export interface OpenRootOptions {
   readonly log: Log;
   /** `look` writes nothing; `control` owns the root for one command and runs nothing; `run` works once; `daemon` watches, too. */
   readonly mode: "look" | "control" | "run" | "daemon";
+  /** Ports to use instead of the real ones. */
+  readonly instead?: Partial<RootPorts>;
 }
 
 /** The runner of all nodes of a process. Nothing is started before the first attempt. */
@@ -120,8 +122,10 @@ export function openRoot(options: OpenRootOptions): Result<OpenedRoot> {
       mode === "run" || mode === "daemon"
         ? (limits, run) => createLocalQueue({ clock, limits, slots: slots(), run })
         : undefined,
+    onReconcile: () => {},
     defaultSettleMs: network ? SHARE_SETTLE_MS : LOCAL_SETTLE_MS,
     racyMs: network ? SHARE_RACY_MS : owns ? probeTimestamps(disk, join(root, ".millrace/tmp")) : 0,
+    ...options.instead,
   });
   return ok({ root: opened, ignored: (path, isFolder) => ignore.test(path, isFolder), release: () => scanner.close() });
 }

@@ -317,7 +317,16 @@ export async function startDaemon(options: {
     runner,
     locks: claimed.value,
     relativePath: (path) => relative(projectFolder, path),
-    openRoot: ({ root, pipelines }) => openRoot({ root, projectFolder, pipelines, runner, log, mode: "daemon" }),
+    openRoot: ({ root, pipelines }) =>
+      openRoot({
+        root,
+        projectFolder,
+        pipelines,
+        runner,
+        log,
+        mode: "daemon",
+        instead: { onReconcile: () => daemon.reload() },
+      }),
   });
   const started = await daemon.start();
   return started.ok ? ok(daemon) : started;

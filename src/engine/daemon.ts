@@ -76,7 +76,7 @@ export class Daemon {
       for (const found of root.stages.problems) log.problem(found);
       await root.start();
     }
-    await this.#options.edits.start(this.#editBases(), () => this.#onEdit());
+    await this.#options.edits.start(this.#editBases(), () => this.reload());
     onReady(this.#readyLine());
     return ok(undefined);
   }
@@ -136,7 +136,8 @@ export class Daemon {
     return [...folders].map((path) => ({ path, depth: path === "pipelines" ? Infinity : 1 }));
   }
 
-  #onEdit(): void {
+  /** Takes definitions and code anew, once they are quiet; only what they make stale runs. */
+  reload(): void {
     this.#editTimer?.cancel();
     this.#editTimer = this.#options.clock.after(EDIT_QUIET_MS, () => {
       this.#reloading = this.#reloading.then(() => this.#reload());

@@ -89,6 +89,8 @@ export interface RootPorts {
   readonly makeQueue: ((limits: LaneLimits, run: (jobs: readonly Job[]) => Promise<void>) => JobQueue) | undefined;
   readonly defaultSettleMs: number;
   readonly racyMs: number;
+  /** Told at each reconcile scan: definitions, code outside the project and tools may have changed unseen, too. */
+  readonly onReconcile: () => void;
 }
 
 /** One root at work: its table, its journey, its scans, and what survives of it on disk. */
@@ -185,7 +187,8 @@ export class Root {
   async open(pipelines: readonly Pipeline[], problems: readonly Problem[]): Promise<void> {
     this.#definitionProblems = problems;
     this.#stages = await this.#inspect(pipelines);
-    const loaded = loadSnapshot(this.ports.index, this.table, this.#stages.topology, this.#stages.stamps());
+    const today = { stamps: this.#stages.stamps(), manifestsMtimeMs: this.#manifestsMtimeMs() };
+    const loaded = loadSnapshot(this.ports.index, this.table, this.#stages.topology, today);
     if (!loaded) return;
     this.#saved = loaded.meta;
     Object.assign(this.#envSeen, loaded.envSeen);
@@ -297,6 +300,7 @@ export class Root {
 
   #armScan(): void {
     this.#every("scan", this.scanIntervalMs, () => {
+      this.ports.onReconcile();
       void this.scan().then(() => this.#armScan());
     });
   }
@@ -523,8 +527,14 @@ export class Root {
     this.#saved = saveSnapshot(this.ports.index, this.table, this.#stages.topology, {
       stamps: this.#stages.stamps(),
       envSeen: this.#envSeen,
+      manifestsMtimeMs: this.#manifestsMtimeMs(),
       status: statusOfRoot(this),
     });
+  }
+
+  #manifestsMtimeMs(): number {
+    const { disk, root } = this.ports;
+    return disk.stat(`${root}/.millrace/manifests`)?.mtimeMs ?? 0;
   }
 
   readonly #limits: LaneLimits = {

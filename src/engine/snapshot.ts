@@ -17,12 +17,17 @@ export interface SnapshotMeta {
   readonly stamps: Readonly<Record<StageKey, string>>;
   /** Environment variables that runs have read by `$env`, name to HMAC. */
   readonly envSeen: Readonly<Record<string, string>>;
+  /**
+   * mtime of the manifests' folder when the table was saved. Another one means that manifests came or went since then:
+   * statuses are judged again rather than believed.
+   */
+  readonly manifestsMtimeMs: number;
 }
 
 /** What a loaded snapshot says about today's definitions. */
 export interface Loaded {
   /** Stages whose tasks must be judged again, though no file changed. */
-  readonly changed: ReadonlySet<StageKey>;
+  readonly changed: ReadonlySet<StageKey> | "all";
   readonly envSeen: Readonly<Record<string, string>>;
   /** The document as stored: it stays beside the blobs until they are saved again. */
   readonly meta: SnapshotMeta;
@@ -46,15 +51,16 @@ export function loadSnapshot(
   index: IndexStore,
   table: StateTable,
   topology: Topology,
-  stamps: Readonly<Record<StageKey, string>>,
+  today: { readonly stamps: Readonly<Record<StageKey, string>>; readonly manifestsMtimeMs: number },
 ): Loaded | undefined {
   const stored = index.load();
   const meta = stored?.meta["snapshot"] as SnapshotMeta | undefined;
   if (!stored || meta?.format !== 1 || !table.unpack(stored.blobs)) return undefined;
   if (meta.shape !== shapeOf(topology) || !topology.adoptRoles(meta.roles)) table.assignRoles(topology.roleNumber);
+  const { stamps, manifestsMtimeMs } = today;
   const keys = new Set([...Object.keys(stamps), ...Object.keys(meta.stamps)]);
   const changed = new Set([...keys].filter((key) => stamps[key] !== meta.stamps[key]));
-  return { changed, envSeen: meta.envSeen, meta };
+  return { changed: meta.manifestsMtimeMs === manifestsMtimeMs ? changed : "all", envSeen: meta.envSeen, meta };
 }
 
 /** Saves what changed in the table since the last save, with everything a later start must know; returns the document. */
@@ -65,13 +71,14 @@ export function saveSnapshot(
   more: {
     readonly stamps: Readonly<Record<StageKey, string>>;
     readonly envSeen: Readonly<Record<string, string>>;
+    readonly manifestsMtimeMs: number;
     readonly status: unknown;
   },
 ): SnapshotMeta {
-  const { stamps, envSeen, status } = more;
+  const { status, ...facts } = more;
   // The roles come after the rows have theirs: packing meets no new role.
   const blobs = table.pack();
-  const snapshot: SnapshotMeta = { format: 1, shape: shapeOf(topology), roles: topology.packRoles(), stamps, envSeen };
+  const snapshot: SnapshotMeta = { format: 1, shape: shapeOf(topology), roles: topology.packRoles(), ...facts };
   index.save({ snapshot, status }, blobs);
   return snapshot;
 }

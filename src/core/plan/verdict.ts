@@ -162,7 +162,7 @@ function keysOfBoth(a: Readonly<Record<string, string>>, b: Readonly<Record<stri
  * 5. Nothing differs: `fresh`, or `skipped` when the run chose to make nothing.
  * 6. It failed under today's signature: `quarantined`, `failed` or `retrying` until it is due.
  * 7. Its node cannot run as it is written: `failed`.
- * 8. It is held: `held`.
+ * 8. It is held, or its edited output is to be kept: `held`.
  * 9. It is due: `missing` when there is no output, else `stale`.
  */
 export function judge(facts: TaskFacts): Verdict {
@@ -196,6 +196,13 @@ const NOT_READY = [
   ["pending", "waiting"],
 ] as const;
 
+const KEPT_EDIT = 'its output was edited by hand and "onEdit" keeps it: accept it as it is, or invalidate the task';
+
+function keepsEdit({ keepEdits, forced, record, outputHash }: TaskFacts): boolean {
+  const edited = record?.contentHash != null && outputHash !== undefined && outputHash !== record.contentHash;
+  return keepEdits && edited && !forced;
+}
+
 function judgeReady(facts: TaskFacts, evidence: readonly Evidence[]): Verdict {
   if (evidence.length === 0) {
     const status = facts.record?.contentHash === null ? "skipped" : "fresh";
@@ -213,6 +220,7 @@ function judgeReady(facts: TaskFacts, evidence: readonly Evidence[]): Verdict {
   }
   if (!facts.code)
     return { status: "failed", due: false, evidence, waitingFor: ["the node cannot run as it is written"] };
+  if (keepsEdit(facts)) return { status: "held", due: false, evidence, waitingFor: [KEPT_EDIT] };
   if (facts.held) return { status: "held", due: false, evidence, waitingFor: ["held: release it to go on"] };
   const missing = facts.outputHash === undefined && facts.record?.contentHash !== null;
   return { status: missing ? "missing" : "stale", due: true, evidence, waitingFor: [] };

@@ -40,7 +40,9 @@ const statuses = fc.constantFrom<(Status | undefined)[]>(undefined, ...STATUSES)
 
 describe("the counters", () => {
   test("are those of the rows after any sequence of changes", () => {
-    const changes = fc.array(fc.record({ path: fc.constantFrom("a", "bb", "ccc", "dddd"), status: statuses, remove: fc.boolean() }));
+    const changes = fc.array(
+      fc.record({ path: fc.constantFrom("a", "bb", "ccc", "dddd"), status: statuses, remove: fc.boolean() }),
+    );
     fc.assert(
       fc.property(changes, (all) => {
         const table = new StateTable();
@@ -62,7 +64,10 @@ describe("the counters", () => {
 
   test("follow the rows to their new roles", () => {
     const table = new StateTable();
-    table.setStatus(table.ensure("a", () => 0), "fresh");
+    table.setStatus(
+      table.ensure("a", () => 0),
+      "fresh",
+    );
     table.assignRoles(() => 5);
     expect([table.count(0, "fresh"), table.count(5, "fresh")]).toEqual([0, 1]);
   });
@@ -75,13 +80,16 @@ describe("a packed table", () => {
         const table = new StateTable();
         for (const [i, path] of names.entries()) {
           const row = table.ensure(path, role);
-          if (i % 3 !== 0) table.setPresent(row, { ...stat, size: i }, i % 2 === 0 ? "0123456789abcdef" : undefined, i % 5 === 0);
+          if (i % 3 !== 0)
+            table.setPresent(row, { ...stat, size: i }, i % 2 === 0 ? "0123456789abcdef" : undefined, i % 5 === 0);
           table.setStatus(row, words[i]);
         }
         const gone = names[removed];
         if (gone !== undefined) table.remove(table.find(gone)!);
         const again = new StateTable();
-        expect(again.unpack(new Map([...table.pack(true)].flatMap(([name, bytes]) => (bytes ? [[name, bytes]] : []))))).toBe(true);
+        expect(
+          again.unpack(new Map([...table.pack(true)].flatMap(([name, bytes]) => (bytes ? [[name, bytes]] : [])))),
+        ).toBe(true);
         for (const path of names) expect(describeRow(again, path)).toEqual(describeRow(table, path));
         expect(again.size).toBe(table.size);
         for (const status of STATUSES) expect(again.count(1, status)).toBe(table.count(1, status));
@@ -91,7 +99,8 @@ describe("a packed table", () => {
 
   test("spans chunks, and packs only those that changed", () => {
     const table = new StateTable();
-    for (let i = 0; i < 40_000; i++) table.setPresent(table.ensure(`input/${i}.txt`, role), stat, "0123456789abcdef", false);
+    for (let i = 0; i < 40_000; i++)
+      table.setPresent(table.ensure(`input/${i}.txt`, role), stat, "0123456789abcdef", false);
     expect([...table.pack().keys()]).toEqual(["rows/000000", "rows/000001", "rows/000002"]);
     expect([...table.pack().keys()]).toEqual([]);
     table.setStatus(table.find("input/20000.txt")!, "fresh");
@@ -114,5 +123,12 @@ describe("a packed table", () => {
 function describeRow(table: StateTable, path: string): unknown {
   const row = table.find(path);
   if (row === undefined) return undefined;
-  return [table.isPresent(row), table.isPresent(row) && table.statOf(row), table.hashOf(row), table.lastHashOf(row), table.statusOf(row), table.roleOf(row)];
+  return [
+    table.isPresent(row),
+    table.isPresent(row) && table.statOf(row),
+    table.hashOf(row),
+    table.lastHashOf(row),
+    table.statusOf(row),
+    table.roleOf(row),
+  ];
 }

@@ -91,7 +91,8 @@ describe("a stale task", () => {
 
   test("is stale for a recorded read as for a declared input, absence included", () => {
     const reads = { ...record.inputHashes, "read/1.txt": "rrrr", "gone/1.txt": null };
-    const hashNow = (path: string): string | null => ({ "in/1.txt": "aaaa", "read/1.txt": "other", "gone/1.txt": "back" })[path] ?? null;
+    const hashNow = (path: string): string | null =>
+      ({ "in/1.txt": "aaaa", "read/1.txt": "other", "gone/1.txt": "back" })[path] ?? null;
     const verdict = judge(facts({ record: { ...record, inputHashes: reads }, hashNow }));
     expect(verdict.evidence).toEqual([
       { code: "input-changed", subject: "read/1.txt", before: "rrrr", now: "other" },
@@ -108,13 +109,22 @@ describe("a stale task", () => {
     expect(judge(facts({ keepEdits: true, outputHash: "edit" })).status).toBe("fresh");
   });
 
+  test("keeps its edited output when an input changes, until it is invalidated", () => {
+    const edited = { keepEdits: true, outputHash: "edit", ...withInput({ hash: "bbbb" }) };
+    expect(judge(facts(edited))).toMatchObject({ status: "held", due: false });
+    expect(judge(facts({ ...edited, forced: true }))).toMatchObject({ status: "stale", due: true });
+  });
+
   test("is held when it or its stage is held; a fresh one stays fresh", () => {
     expect(judge(facts({ held: true, outputHash: undefined }))).toMatchObject({ status: "held", due: false });
     expect(judge(facts({ held: true })).status).toBe("fresh");
   });
 
   test("failed before it ran when its node cannot run", () => {
-    expect(judge(facts({ code: undefined, record: undefined, outputHash: undefined }))).toMatchObject({ status: "failed", due: false });
+    expect(judge(facts({ code: undefined, record: undefined, outputHash: undefined }))).toMatchObject({
+      status: "failed",
+      due: false,
+    });
   });
 });
 
@@ -156,14 +166,21 @@ describe("a task whose input is not ready", () => {
 describe("a task that failed", () => {
   const failed = { record: undefined, outputHash: undefined, failure, sameFailure: true };
   test("is retrying until its next attempt", () => {
-    expect(judge(facts(failed))).toMatchObject({ status: "retrying", due: true, retryAt: Date.parse(failure.nextRetryAt!) });
+    expect(judge(facts(failed))).toMatchObject({
+      status: "retrying",
+      due: true,
+      retryAt: Date.parse(failure.nextRetryAt!),
+    });
   });
   test("is quarantined after its last attempt", () => {
     const last = { ...failure, attempts: 3, nextRetryAt: null };
     expect(judge(facts({ ...failed, failure: last }))).toMatchObject({ status: "quarantined", due: false });
   });
   test("is failed when no other attempt can help", () => {
-    expect(judge(facts({ ...failed, failure: { ...failure, nextRetryAt: null } }))).toMatchObject({ status: "failed", due: false });
+    expect(judge(facts({ ...failed, failure: { ...failure, nextRetryAt: null } }))).toMatchObject({
+      status: "failed",
+      due: false,
+    });
   });
   test("gets a first attempt at once when anything of its signature changed", () => {
     expect(judge(facts({ ...failed, sameFailure: false }))).toMatchObject({ status: "missing", due: true });
