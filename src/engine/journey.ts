@@ -318,6 +318,8 @@ export class Journey {
     const batchId = this.#ports.random.id();
     const attempts = this.#prepare(jobs, batchId);
     if (attempts.size > 0) {
+      const { book } = this.#facts;
+      book.hold(batchId);
       await this.#ports.runner.run(
         [...attempts.values()].map((a) => a.request),
         (outcomes) => {
@@ -325,7 +327,7 @@ export class Journey {
         },
       );
       this.#committer.forgetBatch(batchId);
-      if (!this.#facts.book.holds(batchId)) this.#ports.intents.remove(batchId);
+      book.release(batchId);
     }
     this.#ports.onChange();
   }

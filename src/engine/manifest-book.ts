@@ -20,7 +20,7 @@ export class ManifestBook {
   readonly #store: ManifestStore;
   readonly #onBatchDone: (batchId: string) => void;
   readonly #pending = new Map<EntityId, Pending>();
-  /** Batch to how many unwritten manifests need its intent. */
+  /** Batch to how many unwritten manifests need its intent, and one more while it runs. */
   readonly #holders = new Map<string, number>();
   readonly #refused = new Map<EntityId, readonly Problem[]>();
 
@@ -55,7 +55,7 @@ export class ManifestBook {
     const { batchId } = options;
     if (batchId !== undefined && !pending.batches.has(batchId)) {
       pending.batches.add(batchId);
-      this.#holders.set(batchId, (this.#holders.get(batchId) ?? 0) + 1);
+      this.hold(batchId);
     }
     this.#pending.set(manifest.entityId, pending);
   }
@@ -64,8 +64,20 @@ export class ManifestBook {
     return this.#pending.size;
   }
 
-  holds(batchId: string): boolean {
-    return this.#holders.has(batchId);
+  /** Keeps a batch's intent until `release`: its attempts still run, and more of them may need it. */
+  hold(batchId: string): void {
+    this.#holders.set(batchId, (this.#holders.get(batchId) ?? 0) + 1);
+  }
+
+  /** Takes one hold back; without any the batch is done. */
+  release(batchId: string): void {
+    const left = this.#holders.get(batchId)! - 1;
+    if (left > 0) {
+      this.#holders.set(batchId, left);
+    } else {
+      this.#holders.delete(batchId);
+      this.#onBatchDone(batchId);
+    }
   }
 
   /** Writes one entity's manifest now, if it waits. Throws what the disk throws; then it still waits. */
@@ -74,15 +86,7 @@ export class ManifestBook {
     if (!pending) return;
     this.#store.write(pending.manifest, { sync: pending.sync });
     this.#pending.delete(id);
-    for (const batchId of pending.batches) {
-      const left = this.#holders.get(batchId)! - 1;
-      if (left > 0) {
-        this.#holders.set(batchId, left);
-      } else {
-        this.#holders.delete(batchId);
-        this.#onBatchDone(batchId);
-      }
-    }
+    for (const batchId of pending.batches) this.release(batchId);
   }
 
   flushAll(): void {
