@@ -170,7 +170,7 @@ export interface ChangeSource {
 /** What a scan could not look at. Below an `unreadable` folder nothing is known: it is not gone. */
 export interface ScanProblem {
   readonly kind: "unreadable" | "bad-name" | "link-outside";
-  /** Relative to the root; bytes of a bad name that are no printable ASCII are written `\\xHH`. */
+  /** Relative to the root; bytes of a bad name that are no printable ASCII are written `\xHH`. */
   readonly path: RelPath;
   readonly reason: string;
 }
