@@ -29,13 +29,9 @@ const EXTERNAL = ["esbuild", "@jitl/quickjs-wasmfile-release-sync"];
 const BANNER =
   'import { createRequire as $createRequire } from "node:module"; const require = $createRequire(import.meta.url);';
 
-const entryPoints = Object.fromEntries(
-  Object.entries(ENTRIES).filter(([, source]) => existsSync(join(project, source))),
-);
-
 const { outputFiles } = await build({
   absWorkingDir: project,
-  entryPoints,
+  entryPoints: ENTRIES,
   outdir: dist,
   write: false,
   bundle: true,
@@ -64,13 +60,9 @@ for (const [name, bytes] of outputs) {
 chmodSync(join(dist, "millrace.js"), 0o755);
 for (const name of readdirSync(dist)) if (name !== "types" && !outputs.has(name)) rmSync(join(dist, name));
 
-if (entryPoints["index"] !== undefined) writeTypes();
-
-function writeTypes(): void {
-  const { status } = spawnSync("tsc", ["-p", "tsconfig.build.json"], {
-    cwd: project,
-    stdio: "inherit",
-    env: { ...process.env, PATH: `${join(project, "node_modules/.bin")}${delimiter}${process.env["PATH"]}` },
-  });
-  process.exitCode = status ?? 1;
-}
+const { status } = spawnSync("tsc", ["-p", "tsconfig.build.json"], {
+  cwd: project,
+  stdio: "inherit",
+  env: { ...process.env, PATH: `${join(project, "node_modules/.bin")}${delimiter}${process.env["PATH"]}` },
+});
+process.exitCode = status ?? 1;
