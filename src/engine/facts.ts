@@ -1,5 +1,5 @@
 import { fingerprint } from "../core/hash/hash.ts";
-import type { FailureRecord, Manifest } from "../core/model/manifest.ts";
+import { type FailureRecord, type Manifest, OUTSIDE_SIGNATURE } from "../core/model/manifest.ts";
 import type { SourceStage } from "../core/model/pipeline.ts";
 import type { ContentHash, Evidence, RelPath, Status } from "../core/model/words.ts";
 import { renderPattern } from "../core/pattern/pattern.ts";
@@ -119,6 +119,7 @@ export function signatureOf(
 }
 
 function isSameFailure(failure: FailureRecord, code: CodeFacts, hashes: HashLookup, from: FactSources): boolean {
+  if (failure.signature === OUTSIDE_SIGNATURE) return true;
   const now = Object.fromEntries(Object.keys(failure.inputHashes).map((path) => [path, hashes.of(path)]));
   const env = Object.fromEntries(Object.keys(failure.envHashes ?? {}).map((name) => [name, from.envHash(name)]));
   return signatureOf(now, code, env) === failure.signature;

@@ -45,7 +45,10 @@ export interface FailureRecord {
   readonly nextRetryAt: string | null;
   /** The delay before it as it was set, in milliseconds: the bound when a jumped clock would make the wait longer. */
   readonly delayMs: number;
-  /** What failed: the hash of inputs, reads, code, params, env and tools. Any change gives a first attempt at once. */
+  /**
+   * What failed: the hash of inputs, reads, code, params, env and tools. Any change gives a first attempt at once.
+   * Empty (`OUTSIDE_SIGNATURE`): somebody told us of it, and it holds until its time is over, whatever changes.
+   */
   readonly signature: string;
   /** The inputs and reads of the failed attempt, so that the signature can be computed again. */
   readonly inputHashes: Readonly<Record<RelPath, ContentHash | null>>;
@@ -64,6 +67,9 @@ export interface Manifest {
   /** Keyed by the text of the stage's pattern. Left out of the file when empty. */
   readonly failures: Readonly<Record<string, FailureRecord>>;
 }
+
+/** The signature of a failure that was recorded from outside: nobody knows what it was made from. */
+export const OUTSIDE_SIGNATURE = "" as const;
 
 /** The code hash of every source state. */
 export const SOURCE_CODE_HASH: CodeHash = "source00";
