@@ -329,7 +329,8 @@ export class Journey {
       this.#committer.forgetBatch(batchId);
       book.release(batchId);
     }
-    this.#ports.onChange();
+    // The queue counts these jobs as running until this function has returned.
+    this.#ports.clock.after(0, () => this.#ports.onChange());
   }
 
   #prepare(jobs: readonly Job[], batchId: string): Map<string, Prepared> {
