@@ -14,7 +14,7 @@ import { PieceWorker } from "../../../src/adapters/execute/piece-worker.ts";
 import { NODE_TYPES } from "../../../src/adapters/execute/nodes/index.ts";
 import type { ExecutePorts, PieceEnd } from "../../../src/adapters/execute/wire.ts";
 import { hashBytes } from "../../../src/core/hash/hash.ts";
-import { executePorts } from "../../../src/engine/execute-ports.ts";
+import { executePorts } from "../../../src/engine/compose-execute.ts";
 import {
   attemptRequest,
   type RequestOptions,

@@ -9,7 +9,7 @@ import type { NodeType, SingleContext, SingleNodeType, SingleResult } from "../.
 import { createNodeRunner } from "../../../src/adapters/execute/runner.ts";
 import { hashBytes, loadHasher } from "../../../src/core/hash/hash.ts";
 import { z } from "../../../src/core/pipeline/schema.ts";
-import { batchWorkerUrl, executePorts } from "../../../src/engine/execute-ports.ts";
+import { batchWorkerUrl, executePorts } from "../../../src/engine/compose-execute.ts";
 import type { AttemptOutcome, AttemptRequest, NodeRunner } from "../../../src/ports.ts";
 import { attemptRequest, stageWork, type TestNode } from "../../support/attempt-requests.ts";
 import { TestProject } from "../../support/single-attempt.ts";
@@ -211,7 +211,7 @@ test("a process whose runner is closed ends by itself", async () => {
   const script = `
     import { createNodeRunner } from ${source("adapters/execute/runner.ts")};
     import { NODE_TYPES } from ${source("adapters/execute/nodes/index.ts")};
-    import { batchWorkerUrl, executePorts } from ${source("engine/execute-ports.ts")};
+    import { batchWorkerUrl, executePorts } from ${source("engine/compose-execute.ts")};
     const runner = createNodeRunner({ ports: executePorts(), nodeTypes: NODE_TYPES, batchWorker: batchWorkerUrl });
     await runner.run([${JSON.stringify(request)}], ([outcome]) => console.log(outcome.kind));
     await runner.close();`;
