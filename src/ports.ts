@@ -271,7 +271,7 @@ export interface IndexStore {
 export interface Controls {
   readonly version: 1;
   /** Held stages and tasks, key to when (ISO 8601). */
-  readonly held: Readonly<Record<StageKey | TaskKey, string>>;
+  readonly held: Readonly<Record<string, string>>;
   /** Tasks to run though nothing changed, key to when. */
   readonly forced: Readonly<Record<TaskKey, string>>;
 }

@@ -4,7 +4,7 @@
  */
 import { parentPort } from "node:worker_threads";
 import { servePieces } from "../adapters/execute/serve-pieces.ts";
-import { executePorts } from "./execute-ports.ts";
+import { executePorts } from "./compose-execute.ts";
 import { InternalError } from "../core/model/problems.ts";
 
 if (parentPort === null) throw new InternalError("batch-worker is the entry of a worker thread");

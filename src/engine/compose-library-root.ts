@@ -16,13 +16,13 @@ const IDLE_MS = 200;
 let shared: { readonly runner: NodeRunner; users: number; idle: NodeJS.Timeout | undefined } | undefined;
 
 /** A runner for one call; the last one to leave closes it after a while. */
-export function borrowRunner(): { readonly runner: NodeRunner; release(): void } {
+export function borrowRunner(): { readonly runner: NodeRunner; readonly release: () => void } {
   const mine = (shared ??= { runner: createRunner(), users: 0, idle: undefined });
   mine.users++;
   clearTimeout(mine.idle);
   return {
     runner: mine.runner,
-    release() {
+    release: () => {
       if (--mine.users > 0) return;
       mine.idle = setTimeout(() => {
         shared = undefined;

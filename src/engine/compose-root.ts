@@ -24,7 +24,7 @@ import { fail, ok, type Result } from "../core/model/result.ts";
 import type { AbsPath } from "../core/model/words.ts";
 import type { Disk, Log, NodeRunner } from "../ports.ts";
 import type { ProjectSources } from "./config.ts";
-import { batchWorkerUrl, executePorts } from "./execute-ports.ts";
+import { batchWorkerUrl, executePorts } from "./compose-execute.ts";
 import { IGNORE_FILE, LiveIgnore } from "./live-ignore.ts";
 import { Root, type RootPorts } from "./root.ts";
 import type { IgnoreTest } from "./why-not.ts";
@@ -38,7 +38,7 @@ const SHARE_RACY_MS = 2000;
 export interface OpenedRoot {
   readonly root: Root;
   readonly ignored: IgnoreTest;
-  release(): Promise<void>;
+  readonly release: () => Promise<void>;
 }
 
 export interface OpenRootOptions {

@@ -17,7 +17,7 @@ const EDIT_QUIET_MS = 60;
 export interface DaemonRoot {
   readonly root: Root;
   readonly ignored: IgnoreTest;
-  release(): Promise<void>;
+  readonly release: () => Promise<void>;
 }
 
 export interface DaemonOptions {

@@ -33,7 +33,9 @@ export function readJson(source: string, file: string): JsonText {
   return { value: understood ? value : undefined, locator: locatorOf(tree, text, lines), problems };
 }
 
-const [COMMA_EXPECTED, BRACE_EXPECTED, BRACKET_EXPECTED] = [6, 7, 8];
+const COMMA_EXPECTED: number = 6;
+const BRACE_EXPECTED: number = 7;
+const BRACKET_EXPECTED: number = 8;
 
 /** The parser's error codes, in words: what is wrong, what to do. */
 const SYNTAX: Readonly<Record<number, readonly [string, string]>> = {

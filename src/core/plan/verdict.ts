@@ -83,7 +83,7 @@ export function findEvidence(facts: TaskFacts): Evidence[] {
     const foreign = facts.outputHash !== undefined;
     evidence.push(
       foreign
-        ? { code: "foreign-file", subject: "output", now: facts.outputHash! }
+        ? { code: "foreign-file", subject: "output", now: facts.outputHash }
         : { code: "output-missing", subject: "output" },
     );
     return evidence;

@@ -26,7 +26,7 @@ export interface ModulePoolOptions {
 /** What an attempt needs beside its message. */
 export interface AttemptPorts {
   readonly signal: AbortSignal;
-  log(text: string): void;
+  readonly log: (text: string) => void;
 }
 
 export class ModulePool {

@@ -144,7 +144,7 @@ async function fillAll(context: SingleContext, data: Data): Promise<Filled> {
 }
 
 function asText(value: unknown): string {
-  return typeof value === "string" ? value : typeof value === "object" ? JSON.stringify(value) : String(value);
+  return typeof value === "string" ? value : (JSON.stringify(value) ?? "");
 }
 
 function addressOf(text: string, query: FilledData["query"]): URL | undefined {
