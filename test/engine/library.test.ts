@@ -224,7 +224,7 @@ describe("scanning and executing", () => {
   test("a definition that is changed in place counts at the next call", async () => {
     const pipeline = JSON.parse(JSON.stringify(PIPELINE)) as { stages: { node: { data: { expression: string } } }[] };
     store.write(INPUT, "001", "Hello");
-    await executeStage(store, "001", "upper", pipeline as unknown as PipelineDefinition);
+    await executeStage(store, "001", "upper", pipeline);
     pipeline.stages[1]!.node.data.expression = "$.input.content.toLowerCase()";
     expect(await work(pipeline as unknown as PipelineDefinition)).toEqual(["upper@001 code_changed"]);
   });
