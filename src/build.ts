@@ -3,11 +3,20 @@
  * definitions. Files that come out as they are stay untouched, so a daemon that runs from `dist/` is not disturbed.
  */
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { NODE_TYPES } from "./adapters/execute/nodes/index.ts";
+import { createNodeTypes } from "./adapters/execute/nodes/registry.ts";
 import { pipelineJsonSchema } from "./core/pipeline/json-schema.ts";
 
 const project = fileURLToPath(new URL("..", import.meta.url));
@@ -46,7 +55,9 @@ const { outputFiles } = await build({
   banner: { js: BANNER },
 });
 
-const schema = `${JSON.stringify(pipelineJsonSchema(NODE_TYPES), null, 2)}\n`;
+// Only their shapes are asked for: no process is started, so no host is needed.
+const nodeTypes = createNodeTypes(new URL("host.js", import.meta.url));
+const schema = `${JSON.stringify(pipelineJsonSchema(nodeTypes), null, 2)}\n`;
 const outputs = new Map([
   ...outputFiles.map(({ path, contents }) => [basename(path), Buffer.from(contents)] as const),
   ["pipeline.schema.json", Buffer.from(schema)] as const,
@@ -58,6 +69,7 @@ for (const [name, bytes] of outputs) {
   if (!existsSync(path) || !readFileSync(path).equals(bytes)) writeFileSync(path, bytes);
 }
 chmodSync(join(dist, "millrace.js"), 0o755);
+linkBin();
 for (const name of readdirSync(dist)) if (name !== "types" && !outputs.has(name)) rmSync(join(dist, name));
 
 const { status } = spawnSync("tsc", ["-p", "tsconfig.build.json"], {
@@ -66,3 +78,11 @@ const { status } = spawnSync("tsc", ["-p", "tsconfig.build.json"], {
   env: { ...process.env, PATH: `${join(project, "node_modules/.bin")}${delimiter}${process.env["PATH"]}` },
 });
 process.exitCode = status ?? 1;
+
+/** In a checkout `npx millrace` is the command just built, found where npm puts the commands of packages. */
+function linkBin(): void {
+  const bins = join(project, "node_modules/.bin");
+  if (!existsSync(bins)) return;
+  rmSync(join(bins, "millrace"), { force: true });
+  symlinkSync("../../dist/millrace.js", join(bins, "millrace"));
+}
