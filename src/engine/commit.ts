@@ -316,7 +316,9 @@ export class Committer {
   /** The sources a task was made from are states of their entities, too. */
   #recordSources({ task, runId }: Attempted, record: StateRecord): void {
     const { topology } = this.#facts.stages();
-    for (const { stage, path } of [...task.inputs, ...topology.ancestorsOf(task)]) {
+    // What was read beside the declared inputs is of other ancestors.
+    const readMore = Object.keys(record.inputHashes).length > task.inputs.length;
+    for (const { stage, path } of readMore ? [...task.inputs, ...topology.ancestorsOf(task)] : task.inputs) {
       const contentHash = Object.hasOwn(record.inputHashes, path) ? record.inputHashes[path] : undefined;
       if (stage.type !== "source" || contentHash == null || topology.role(topology.roleNumber(path)).producer) continue;
       const vars = topology.varsOf(stage, path);

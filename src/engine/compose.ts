@@ -36,6 +36,8 @@ export interface ProjectHandle {
 }
 
 const disk: NodeDisk = new NodeDisk();
+/** How often the progress of a run is told, in milliseconds. */
+const PROGRESS_MS = 50;
 
 /** A log on stdout: JSON lines, or text for people. */
 export function createDaemonLog(options: {
@@ -242,6 +244,14 @@ export async function runOnce(options: {
   if (!opened.ok) return opened;
   const roots = opened.value.map(({ root }) => root);
   let done = 0;
+  const clock = new SystemClock();
+  let toldAt = -PROGRESS_MS;
+  const tellProgress = (): void => {
+    toldAt = clock.monoMs();
+    const waiting = roots.reduce((sum, root) => sum + (root.journey.queue?.counts().due ?? 0), 0);
+    const running = roots.flatMap((root) => root.journey.running());
+    options.onProgress({ done, total: done + waiting + running.length, running: running.slice(0, 5) });
+  };
   const report = await runRoots(roots, {
     settleTimeoutMs,
     wait,
@@ -249,14 +259,13 @@ export async function runOnce(options: {
     signal,
     onEnding: () => {
       done++;
-      const waiting = roots.reduce((sum, root) => sum + (root.journey.queue?.counts().due ?? 0), 0);
-      const running = roots.flatMap((root) => root.journey.running());
-      options.onProgress({ done, total: done + waiting + running.length, running: running.slice(0, 5) });
+      if (clock.monoMs() - toldAt >= PROGRESS_MS) tellProgress();
     },
     start: async () => {
       for (const root of roots) await root.start();
     },
   });
+  if (done > 0) tellProgress();
   for (const { root, release } of opened.value) {
     await root.stop(signal.aborted ? 0 : 5000);
     await release();

@@ -63,6 +63,8 @@ export class Journey {
   readonly #inbox = new Set<RelPath>();
   readonly #tasksToPlan = new Map<TaskKey, Task>();
   readonly #underway = new Map<TaskKey, Underway>();
+  /** Tasks with a running attempt. */
+  readonly #running = new Set<TaskKey>();
   /** Entities with queued or running tasks: their manifests wait for the end of the chain. */
   readonly #busy = new Map<EntityId, number>();
   readonly #hashing = new Set<RelPath>();
@@ -132,7 +134,7 @@ export class Journey {
 
   /** Tasks with a running attempt. */
   running(): string[] {
-    return [...this.#underway.values()].filter((u) => u.attemptId !== undefined).map((u) => u.task.key);
+    return [...this.#running];
   }
 
   /** Starts nothing new. Attempts that run end by themselves or by `cancelRunning`. */
@@ -348,6 +350,7 @@ export class Journey {
       const request = requestOf(task, inForce.work, { attemptId: runId, staged, root: this.#ports.root }, this.#facts);
       underway.attemptId = runId;
       underway.work = inForce.work;
+      this.#running.add(task.key);
       this.#setStatus(task, "running");
       const { reasons, order } = underway;
       attempts.set(runId, {
@@ -398,6 +401,7 @@ export class Journey {
 
   #end(task: Task, result: Committed): void {
     this.#underway.delete(task.key);
+    this.#running.delete(task.key);
     if (isDone(result)) {
       this.#setStatus(task, result.is === "skipped" ? "skipped" : "fresh");
       this.#ports.onDone(task.key);

@@ -23,6 +23,8 @@ export class ManifestBook {
   /** Batch to how many unwritten manifests need its intent, and one more while it runs. */
   readonly #holders = new Map<string, number>();
   readonly #refused = new Map<EntityId, readonly Problem[]>();
+  /** What was read in this turn of the event loop: a task is judged and committed by several questions in a row. */
+  readonly #readNow = new Map<EntityId, Manifest>();
 
   constructor(store: ManifestStore, onBatchDone: (batchId: string) => void) {
     this.#store = store;
@@ -33,13 +35,18 @@ export class ManifestBook {
   get(id: EntityId): Manifest {
     const pending = this.#pending.get(id);
     if (pending) return pending.manifest;
+    const known = this.#readNow.get(id);
+    if (known) return known;
     const read = this.#store.read(id);
     if (!read.ok) {
       this.#refused.set(id, read.problems);
       return emptyManifest(id);
     }
     this.#refused.delete(id);
-    return read.value ?? emptyManifest(id);
+    const manifest = read.value ?? emptyManifest(id);
+    if (this.#readNow.size === 0) queueMicrotask(() => this.#readNow.clear());
+    this.#readNow.set(id, manifest);
+    return manifest;
   }
 
   /** Why an entity's manifest must not be touched (a newer version wrote it); looked up by the last `get`. */
@@ -86,6 +93,7 @@ export class ManifestBook {
     if (!pending) return;
     this.#store.write(pending.manifest, { sync: pending.sync });
     this.#pending.delete(id);
+    this.#readNow.delete(id);
     for (const batchId of pending.batches) this.release(batchId);
   }
 

@@ -16,6 +16,8 @@ export function requestOf(
 ): AttemptRequest {
   const { topology } = from.stages();
   const item = (stage: Stage, path: RelPath): InputItem => {
+    // The same objects where they say the same: a request is copied to another thread.
+    if (hasSameIds(stage, task.stage)) return { ...task.entity, path };
     const vars = topology.varsOf(stage, path)!;
     return { id: entityIdOf(stage.pattern, vars), vars, path };
   };
@@ -24,18 +26,28 @@ export function requestOf(
     list: false,
     items: [item(stage, path)],
   });
+  const inputs = task.inputs.map(({ alias, stage, path }) => set(alias, stage, path));
   return {
     attemptId: place.attemptId,
     work,
     taskKey: task.key,
     entity: task.entity,
     root: place.root,
-    inputs: task.inputs.map(({ alias, stage, path }) => set(alias, stage, path)),
-    ancestors: topology.ancestorsOf(task).map(({ stage, path }) => set(stage.id, stage, path)),
+    inputs,
+    // An input of the same name hides an ancestor.
+    ancestors: topology
+      .ancestorsOf(task)
+      .filter(({ stage }) => !inputs.some(({ name }) => name === stage.id))
+      .map(({ stage, path }) => set(stage.id, stage, path)),
     output: { path: task.path, staged: place.staged },
     attempt: attemptNumber(task, from),
     idempotencyKey: idempotencyKey(task, from),
   };
+}
+
+function hasSameIds(a: Stage, b: Stage): boolean {
+  const [mine, theirs] = [a.pattern.variables, b.pattern.variables];
+  return mine.length === theirs.length && mine.every(({ name }, i) => name === theirs[i]!.name);
 }
 
 /** 1 for the first try under today's signature, counting on from the recorded failure. */
