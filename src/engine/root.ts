@@ -202,9 +202,21 @@ export class Root {
   async start(): Promise<void> {
     const { intents, reader, log, changes } = this.ports;
     for (const found of recover(intents, this.book, reader)) log.problem(found);
+    if (changes) this.#makeSourceFolders();
     await changes?.start(this.#watched(), (hint) => this.#onHint(hint));
     await this.look();
     this.#armScan();
+  }
+
+  /** The folders that people are to drop files into. */
+  #makeSourceFolders(): void {
+    const { disk, root, log } = this.ports;
+    for (const { type, pattern } of this.#stages.topology.stages) {
+      const folder = `${root}/${pattern.base}`;
+      if (type !== "source" || disk.stat(folder) !== undefined) continue;
+      disk.makeFolders(folder);
+      log.info({ folder: `${this.ports.name}${pattern.base}` }, "made a folder for sources");
+    }
   }
 
   /** Looks at everything and judges what may have changed since the table was saved. */
