@@ -3,7 +3,7 @@ import { PieceWorker } from "./piece-worker.ts";
 import type { EndMessage, ExecutePorts, PieceEnd, ReadyMessage, WorkMessage } from "./wire.ts";
 
 // Often enough that the main thread can commit while the next pieces run, and rarely enough that messages cost little.
-const ENDS_OF_A_MESSAGE = 32;
+const ENDS_OF_A_MESSAGE = 128;
 const MESSAGE_AFTER_MS = 5;
 
 /** Does every message's pieces, in order, in this thread, and answers on the port. The thread lives as long as the port. */

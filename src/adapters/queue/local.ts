@@ -16,7 +16,7 @@ export interface LocalQueueOptions {
   readonly limits: LaneLimits;
   /** How many jobs of lane `single` run at one time; at least 1. */
   readonly slots: number;
-  /** How many jobs of lane `batch`, all of one pipeline, are handed out together at most; default 64. */
+  /** How many jobs of lane `batch`, all of one pipeline, are handed out together at most; default 128. */
   readonly batchSize?: number;
   /** Does the jobs: one of lane `single`, or some of lane `batch`. They count as running until it resolves. */
   readonly run: (jobs: readonly Job[]) => Promise<void>;
@@ -103,7 +103,7 @@ class LocalQueue implements JobQueue {
     this.#clock = options.clock;
     this.#limits = options.limits;
     this.#slots = options.slots;
-    this.#batchSize = options.batchSize ?? 64;
+    this.#batchSize = options.batchSize ?? 128;
     this.#run = options.run;
     this.#onError = options.onError;
     this.#pool = new PQueue({ concurrency: options.slots + BATCHES_IN_FLIGHT });
