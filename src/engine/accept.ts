@@ -32,7 +32,7 @@ function recordedReads(root: Root, task: Task): string[] {
 
 async function knownHash(root: Root, path: string): Promise<void> {
   const row = root.table.find(path);
-  if (row !== undefined && root.table.isPresent(row) && root.table.hashOf(row) === undefined)
+  if (row !== undefined && root.table.isPresent(row) && root.table.lastHashOf(row) === undefined)
     await learnHash(path, root.lookFrom);
 }
 
@@ -86,5 +86,5 @@ function recordSources(root: Root, task: Task): void {
 
 function hashIn(root: Root, path: string): string | null {
   const row = root.table.find(path);
-  return (row === undefined ? undefined : root.table.hashOf(row)) ?? null;
+  return (row === undefined ? undefined : root.table.lastHashOf(row)) ?? null;
 }

@@ -8,6 +8,7 @@ import type { Row } from "../core/plan/state-table.ts";
 import type { Task } from "../core/plan/topology.ts";
 import { nextRetry } from "../core/resilience/retry.ts";
 import type { AttemptOutcome, AttemptRequest, Disk, IntentRecord, IntentStore, Random, Trash } from "../ports.ts";
+import { isDiskError } from "./disk-error.ts";
 import { type FactSources, signatureOf } from "./facts.ts";
 import { isRacy, type LookSources } from "./look.ts";
 import { withEntry } from "./manifest-book.ts";
@@ -71,13 +72,15 @@ export class Committer {
       if ("record" in checked) ready.push(checked);
       else done.set(attempt, checked);
     }
-    const published = ready.filter((r) => r.publish);
-    if (published.length > 0) this.#announce(published);
-    for (const r of ready)
-      done.set(
-        r.attempt,
-        this.#guarded(r.attempt, () => this.#publish(r)),
-      );
+    const announced = this.#announce(ready.filter((r) => r.publish));
+    for (const r of ready) {
+      const fault = announced.get(r);
+      const publish = (): Committed => {
+        if (fault !== undefined) throw fault;
+        return this.#publish(r);
+      };
+      done.set(r.attempt, this.#guarded(r.attempt, publish));
+    }
     return done;
   }
 
@@ -86,7 +89,7 @@ export class Committer {
     try {
       return step();
     } catch (error) {
-      if (!(error instanceof Error) || !("code" in error)) throw error;
+      if (!isDiskError(error)) throw error;
       const full =
         error.code === "ENOSPC" || error.code === "EDQUOT" || error.code === "EMFILE" || error.code === "ENFILE";
       return this.#fail(
@@ -137,8 +140,8 @@ export class Committer {
       const row = table.find(read.path);
       if (row === undefined) continue;
       const known = table.hashOf(row);
-      if (known === undefined) table.setPresent(row, stat, read.hash, isRacy(stat, this.#look));
-      else if (known !== read.hash) return read.path;
+      if (known !== read.hash) table.setPresent(row, stat, read.hash, isRacy(stat, this.#look));
+      if (known !== undefined && known !== read.hash) return read.path;
     }
     return undefined;
   }
@@ -154,7 +157,12 @@ export class Committer {
     const { stat } = there;
     const seen = table.hasStat(row, stat.size, stat.mtimeMs, stat.ctimeMs, stat.ino) ? table.hashOf(row) : undefined;
     const current = seen ?? this.#hashOf(task.path);
-    if (current === undefined) return { is: "dropped", path: task.path };
+    if (current === undefined)
+      return this.#fail(
+        attempt,
+        `${task.path} is in the way and cannot be read, or changes while it is read`,
+        "output",
+      );
     if (current === hash) return this.#ready(attempt, hash, false);
     const record = this.#recordOf(task);
     if (record?.contentHash === current) return this.#ready(attempt, hash, true);
@@ -230,15 +238,24 @@ export class Committer {
 
   // ------------------------------------------------------------ publishing
 
-  /** Says on disk what is about to become visible; the results of a batch may come in several goes. */
-  #announce(ready: readonly Ready[]): void {
+  /**
+   * Says on disk what is about to become visible; the results of a batch may come in several goes.
+   *
+   * @returns the results that could not be announced and must not become visible, with what the disk threw
+   */
+  #announce(ready: readonly Ready[]): Map<Ready, unknown> {
+    const faults = new Map<Ready, unknown>();
     for (const [batchId, results] of Map.groupBy(ready, (r) => r.attempt.batchId)) {
-      const before = this.#announced.get(batchId) ?? [];
-      const records = [...before, ...results.map(intentRecord)];
-      this.#announced.set(batchId, records);
+      const records = [...(this.#announced.get(batchId) ?? []), ...results.map(intentRecord)];
       const sync = results.some((r) => r.attempt.task.stage.durability === "sync");
-      this.#ports.intents.write({ version: 1, batchId, records }, { sync });
+      try {
+        this.#ports.intents.write({ version: 1, batchId, records }, { sync });
+        this.#announced.set(batchId, records);
+      } catch (error) {
+        for (const r of results) faults.set(r, error);
+      }
     }
+    return faults;
   }
 
   /** A batch has no more results to come. */
@@ -269,7 +286,12 @@ export class Committer {
     const aside = `${staged}.old`;
     const replaces = isFolder && disk.lstat(target) !== undefined;
     if (replaces) disk.rename(target, aside);
-    this.#renameAcross(staged, target);
+    try {
+      this.#renameAcross(staged, target);
+    } catch (error) {
+      if (replaces) disk.rename(aside, target);
+      throw error;
+    }
     if (replaces) disk.removeTree(aside);
     if (sync) disk.sync(dirname(target));
   }
@@ -279,7 +301,7 @@ export class Committer {
     try {
       disk.rename(staged, target);
     } catch (error) {
-      const code = error instanceof Error && "code" in error ? error.code : undefined;
+      const code = isDiskError(error) ? error.code : undefined;
       if (code === "ENOENT" && disk.lstat(dirname(target)) === undefined) {
         disk.makeFolders(dirname(target));
         disk.rename(staged, target);

@@ -52,7 +52,10 @@ export function judgeTask(task: Task, from: FactSources): Judged {
     outputHash,
     failure,
     sameFailure:
-      failure !== undefined && inForce.code !== undefined && isSameFailure(failure, inForce.code, hashes, from),
+      failure !== undefined &&
+      inForce.code !== undefined &&
+      !isForcedAnew(task, failure, from.controls()) &&
+      isSameFailure(failure, inForce.code, hashes, from),
     maxAttempts: task.stage.retryPolicy.maxAttempts,
     isSink: task.stage.type === "sink",
     rerunSinkForCode: task.stage.rerun === "always",
@@ -76,7 +79,8 @@ class HashLookup {
   of(path: RelPath): ContentHash | null {
     const row = this.#table.find(path);
     if (row === undefined || !this.#table.isPresent(row)) return null;
-    const hash = this.#table.hashOf(row);
+    // A racy hash is today's as far as anybody can tell; the look that is to come finds what escaped this one.
+    const hash = this.#table.lastHashOf(row);
     if (hash === undefined) this.unknown.add(path);
     return hash ?? null;
   }
@@ -87,6 +91,11 @@ function controlFacts(task: Task, controls: Controls): { held: boolean; forced: 
     held: Object.hasOwn(controls.held, task.key) || Object.hasOwn(controls.held, task.stage.key),
     forced: Object.hasOwn(controls.forced, task.key),
   };
+}
+
+/** Was the task invalidated since it failed? Then it gets an attempt at once, and backs off when that fails, too. */
+function isForcedAnew({ key }: Task, failure: FailureRecord, { forced }: Controls): boolean {
+  return Object.hasOwn(forced, key) && Date.parse(forced[key]!) > Date.parse(failure.lastFailedAt);
 }
 
 function standing(status: Status, why: string, evidence: readonly Evidence[] = []): Verdict {

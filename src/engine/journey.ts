@@ -1,10 +1,11 @@
 import { basename, join } from "node:path/posix";
-import type { EntityId, RelPath, Status, TaskKey } from "../core/model/words.ts";
+import type { AbsPath, EntityId, MonoMs, RelPath, Status, TaskKey, WallMs } from "../core/model/words.ts";
 import type { Task, Topology } from "../core/plan/topology.ts";
 import { reasonsOf, type Verdict } from "../core/plan/verdict.ts";
 import { remainingMs } from "../core/resilience/retry.ts";
 import type { AttemptOutcome, Clock, Job, JobQueue, NodeRunner, Random, StageWork } from "../ports.ts";
 import { type Attempted, type Committed, Committer, type CommitPorts } from "./commit.ts";
+import { isDiskError } from "./disk-error.ts";
 import { type FactSources, judgeTask } from "./facts.ts";
 import type { Ending } from "./history.ts";
 import { learnHash, look, type LookSources } from "./look.ts";
@@ -35,9 +36,13 @@ interface Underway {
   readonly task: Task;
   readonly reasons: string;
   readonly order: number;
+  /** When its next try is due, as the failure's record has it and by our own clock; `undefined` for a first try. */
+  readonly retry: { readonly at: WallMs; readonly dueAt: MonoMs } | undefined;
   attemptId: string | undefined;
   /** The code of the running attempt. */
   work: StageWork | undefined;
+  /** Something happened while the attempt ran: its end is judged, whatever it is. */
+  isDoubted: boolean;
 }
 
 /**
@@ -61,12 +66,13 @@ export class Journey {
   readonly #committer: Committer;
   readonly #queue: JobQueue | undefined;
   readonly #inbox = new Set<RelPath>();
+  readonly #statesToMatch = new Set<RelPath>();
   readonly #tasksToPlan = new Map<TaskKey, Task>();
   readonly #underway = new Map<TaskKey, Underway>();
   /** Tasks with a running attempt. */
   readonly #running = new Set<TaskKey>();
-  /** Entities with queued or running tasks: their manifests wait for the end of the chain. */
-  readonly #busy = new Map<EntityId, number>();
+  /** Queued and running tasks by entity: its manifest waits for the end of the chain. */
+  readonly #busy = new Map<EntityId, Set<TaskKey>>();
   readonly #hashing = new Set<RelPath>();
   #pumping = false;
   #stopped = false;
@@ -90,31 +96,37 @@ export class Journey {
 
   /** Judges these tasks again, though no file changed: another definition, a command, a due time. */
   replan(tasks: Iterable<Task>): void {
-    for (const task of tasks) this.#tasksToPlan.set(task.key, task);
+    for (const task of tasks) putLast(this.#tasksToPlan, task);
     this.#pump();
   }
 
   /** Judges every task that these states concern. */
   replanAround(states: Iterable<RelPath>): void {
-    this.replan(this.#match(states));
+    for (const state of states) this.#statesToMatch.add(state);
+    this.#pump();
   }
 
   /** Other definitions are in force: tasks not running are planned anew, attempts of other code are cut short. */
   adopt(): void {
     const tasks: Task[] = [];
     for (const [key, { task, attemptId, work }] of this.#underway) {
-      const stage = this.#facts.stages().topology.stage(task.stage.key);
       if (attemptId !== undefined) {
-        if (this.#facts.stages().get(task.stage.key)?.work !== work) this.#ports.runner.cancel(attemptId);
+        if (!this.#isInForce(task, work)) this.#ports.runner.cancel(attemptId);
         continue;
       }
       this.#queue?.drop(key);
       this.#underway.delete(key);
       this.#setStatus(task, undefined);
-      const now = stage && stage.type !== "source" ? this.#topology.taskOf(stage, task.entity.vars) : undefined;
-      if (now) tasks.push(now);
+      tasks.push(...this.#today(task));
     }
     this.replan(tasks);
+  }
+
+  /** The task as the stages in force have it, if they do. */
+  #today(task: Task): Task[] {
+    const stage = this.#topology.stage(task.stage.key);
+    const now = stage && stage.type !== "source" ? this.#topology.taskOf(stage, task.entity.vars) : undefined;
+    return now ? [now] : [];
   }
 
   /** Is anything hinted at not planned yet? */
@@ -164,13 +176,25 @@ export class Journey {
       for (const state of this.#topology.statesAt(path)) if (look(state, this.#look)) changed.push(state);
     }
     this.#plan(this.#match(changed), ++this.#arrivals);
-    this.#planAgain();
-    if (!this.#stopped && (this.#inbox.size > 0 || this.#tasksToPlan.size > 0)) {
+    if (this.#statesToMatch.size > 0) this.#matchAgain();
+    else this.#planAgain();
+    if (!this.#stopped && this.#inbox.size + this.#statesToMatch.size + this.#tasksToPlan.size > 0) {
       this.#ports.clock.after(0, () => this.#turn());
     } else {
       this.#pumping = false;
       this.#ports.onChange();
     }
+  }
+
+  /** All are matched before any is planned: what is made first then comes first. */
+  #matchAgain(): void {
+    const states: RelPath[] = [];
+    for (const state of this.#statesToMatch) {
+      if (states.length >= SLICE) break;
+      this.#statesToMatch.delete(state);
+      states.push(state);
+    }
+    this.replan(this.#match(states));
   }
 
   #planAgain(): void {
@@ -194,9 +218,10 @@ export class Journey {
     for (const path of states) {
       const row = table.find(path);
       const role = this.#topology.role(row === undefined ? this.#topology.roleNumber(path) : table.roleOf(row));
-      for (const task of this.#topology.affected(path, role)) if (!tasks.has(task.key)) tasks.set(task.key, task);
-      // A source that is gone, with nothing made of it, leaves no trace.
-      if (row !== undefined && !role.producer && !table.isPresent(row) && !table.isRefused(row)) table.remove(row);
+      for (const task of this.#topology.affected(path, role)) putLast(tasks, task);
+      // A source that is gone leaves no trace.
+      const isGone = row !== undefined && !table.isPresent(row) && table.statusOf(row) === undefined;
+      if (isGone && !role.producer) table.remove(row);
     }
     return [...tasks.values()];
   }
@@ -210,44 +235,30 @@ export class Journey {
     }
   }
 
-  /** The verdict; `undefined` while contents are being hashed, then the task is planned again. */
+  /** The verdict; `undefined` while contents are being hashed, then all that they concern is planned again. */
   #judge(task: Task): Verdict | undefined {
     for (;;) {
       const judged = judgeTask(task, this.#facts);
       if ("verdict" in judged) return judged.verdict;
-      const slow = judged.unknown.filter((path) => !this.#learn(path, task));
+      const slow = judged.unknown.filter((path) => !this.#learn(path));
       if (slow.length > 0) {
-        this.#setStatus(task, "waiting");
+        if (!this.#underway.has(task.key)) this.#setStatus(task, "waiting");
         return undefined;
       }
     }
   }
 
   /** Learns a hash; `false` when that takes longer than now. */
-  #learn(path: RelPath, task: Task): boolean {
-    if (this.#hashing.has(path)) {
-      this.#afterHashing(path, task);
-      return false;
-    }
+  #learn(path: RelPath): boolean {
+    if (this.#hashing.has(path)) return false;
     const learned = learnHash(path, this.#look);
     if (learned === "done") return true;
     this.#hashing.add(path);
-    this.#afterHashing(path, task);
     void learned.finally(() => {
       this.#hashing.delete(path);
-      const waiting = this.#waitingForHash.get(path) ?? [];
-      this.#waitingForHash.delete(path);
-      this.replan(waiting);
+      this.replanAround([path]);
     });
     return false;
-  }
-
-  readonly #waitingForHash = new Map<RelPath, Task[]>();
-
-  #afterHashing(path: RelPath, task: Task): void {
-    const waiting = this.#waitingForHash.get(path) ?? [];
-    waiting.push(task);
-    this.#waitingForHash.set(path, waiting);
   }
 
   // ------------------------------------------------------------ 5 queue
@@ -256,6 +267,7 @@ export class Journey {
   #follow(task: Task, verdict: Verdict, order: number): void {
     const underway = this.#underway.get(task.key);
     if (underway?.attemptId !== undefined) {
+      underway.isDoubted = true;
       // Its end is looked at anyway; only what has become pointless is cut short.
       if (!verdict.due && verdict.status !== "fresh" && verdict.status !== "skipped")
         this.#ports.runner.cancel(underway.attemptId);
@@ -271,25 +283,30 @@ export class Journey {
   #enqueue(task: Task, verdict: Verdict, order: number): void {
     const inForce = this.#facts.stages().of(task.stage);
     const reasons = reasonsOf(verdict).join(" ");
-    const delayMs = verdict.retryAt === undefined ? 0 : this.#retryDelay(task, verdict.retryAt);
-    const later = delayMs > 0;
-    if (!this.#underway.has(task.key))
-      this.#underway.set(task.key, { task, reasons, order, attemptId: undefined, work: undefined });
-    this.#setStatus(task, later ? "retrying" : "queued");
+    const retry = this.#retryOf(task, verdict);
+    const isLater = retry !== undefined && retry.dueAt > this.#ports.clock.monoMs();
+    const notRunning = { attemptId: undefined, work: undefined, isDoubted: false };
+    this.#underway.set(task.key, { task, reasons, order, retry, ...notRunning });
+    this.#setStatus(task, isLater ? "retrying" : "queued");
     this.#queue!.put({
       taskKey: task.key,
       stageKey: task.stage.key,
       pipeline: task.stage.pipeline,
       priority: task.stage.priority,
       order,
-      dueAt: later ? this.#ports.clock.monoMs() + delayMs : 0,
+      dueAt: isLater ? retry.dueAt : 0,
       lane: inForce.lane,
     });
   }
 
-  #retryDelay(task: Task, retryAt: number): number {
+  /** When a failed task is due. A wait that has begun is not reckoned again: the wall clock may have been set since. */
+  #retryOf(task: Task, { retryAt }: Verdict): Underway["retry"] {
+    if (retryAt === undefined) return undefined;
+    const begun = this.#underway.get(task.key)?.retry;
+    if (begun?.at === retryAt) return begun;
+    const { clock } = this.#ports;
     const failure = this.#facts.book.get(task.entity.id).failures[task.stage.pattern.text];
-    return remainingMs(retryAt, failure?.delayMs ?? 0, this.#ports.clock.wallMs());
+    return { at: retryAt, dueAt: clock.monoMs() + remainingMs(retryAt, failure?.delayMs ?? 0, clock.wallMs()) };
   }
 
   /** The task is no longer underway. */
@@ -300,18 +317,21 @@ export class Journey {
 
   #setStatus(task: Task, status: Status | undefined): void {
     const { table } = this.#look;
+    this.#setBusy(task, status === "queued" || status === "running");
     const row = status === undefined ? table.find(task.path) : table.ensure(task.path, this.#topology.roleNumber);
     if (row === undefined) return;
-    const wasBusy = isBusy(table.statusOf(row));
     table.setStatus(row, status);
-    if (wasBusy !== isBusy(status)) this.#countBusy(task.entity.id, wasBusy ? -1 : 1);
     if (status === undefined && !table.isPresent(row)) table.remove(row);
   }
 
-  #countBusy(id: EntityId, by: 1 | -1): void {
-    const count = (this.#busy.get(id) ?? 0) + by;
-    if (count > 0) this.#busy.set(id, count);
-    else this.#busy.delete(id);
+  #setBusy({ key, entity }: Task, busy: boolean): void {
+    const tasks = this.#busy.get(entity.id);
+    if (busy) {
+      if (tasks) tasks.add(key);
+      else this.#busy.set(entity.id, new Set([key]));
+    } else if (tasks?.delete(key) && tasks.size === 0) {
+      this.#busy.delete(entity.id);
+    }
   }
 
   // ------------------------------------------------------------ 6 run
@@ -322,12 +342,13 @@ export class Journey {
     if (attempts.size > 0) {
       const { book } = this.#facts;
       book.hold(batchId);
-      await this.#ports.runner.run(
-        [...attempts.values()].map((a) => a.request),
-        (outcomes) => {
-          this.#commit(outcomes.flatMap((outcome) => this.#arrive(attempts, outcome)));
-        },
-      );
+      const emit = (outcomes: readonly AttemptOutcome[]): void =>
+        this.#commit(outcomes.flatMap((outcome) => this.#arrive(attempts, outcome)));
+      const all = [...attempts.values()];
+      const noRoom = all.filter((a) => a.noRoom !== undefined);
+      if (noRoom.length > 0) emit(noRoom.map((a) => failedForRoom(a.runId, a.noRoom!)));
+      const requests = all.filter((a) => a.noRoom === undefined).map((a) => a.request);
+      if (requests.length > 0) await this.#ports.runner.run(requests, emit);
       this.#committer.forgetBatch(batchId);
       book.release(batchId);
     }
@@ -337,15 +358,14 @@ export class Journey {
 
   #prepare(jobs: readonly Job[], batchId: string): Map<string, Prepared> {
     const attempts = new Map<string, Prepared>();
-    let folder: string | undefined;
+    const batch: Batch = { id: batchId, folder: undefined };
     for (const job of jobs) {
       const underway = this.#underway.get(job.taskKey);
       if (!underway || this.#stopped) continue;
       const { task } = underway;
       const inForce = this.#facts.stages().of(task.stage);
       if (!inForce?.work) continue;
-      folder ??= this.#ports.intents.makeBatch(batchId);
-      const staged = this.#stagedPath(folder, attempts.size, task, inForce);
+      const { staged, noRoom } = this.#makeRoom(batch, attempts.size, task, inForce);
       const runId = `${batchId}-${attempts.size}`;
       const request = requestOf(task, inForce.work, { attemptId: runId, staged, root: this.#ports.root }, this.#facts);
       underway.attemptId = runId;
@@ -362,13 +382,25 @@ export class Journey {
         reasons,
         order,
         startedAt: this.#ports.clock.wallMs(),
+        noRoom,
       });
     }
     return attempts;
   }
 
+  /** Where an attempt's result is staged, or what the disk says against it. */
+  #makeRoom(batch: Batch, number: number, task: Task, inForce: StageInForce): { staged: AbsPath; noRoom?: Error } {
+    try {
+      batch.folder ??= this.#ports.intents.makeBatch(batch.id);
+      return { staged: this.#stagedPath(batch.folder, number, task, inForce) };
+    } catch (error) {
+      if (!isDiskError(error)) throw error;
+      return { staged: "", noRoom: error };
+    }
+  }
+
   /** A result that only we touch is a numbered file; one that a tool fills bears its final name in a folder of its own. */
-  #stagedPath(folder: string, number: number, task: Task, inForce: StageInForce): string {
+  #stagedPath(folder: AbsPath, number: number, task: Task, inForce: StageInForce): AbsPath {
     if (inForce.lane === "batch") return join(folder, String(number));
     const own = join(folder, String(number));
     this.#ports.disk.makeFolders(own);
@@ -388,15 +420,30 @@ export class Journey {
       ...attempt,
       result: committed.get(attempt) ?? { is: "dropped" as const, path: attempt.task.path },
     }));
+    const doubted = new Set(
+      endings.filter(({ task }) => this.#underway.get(task.key)?.isDoubted).map((e) => e.task.key),
+    );
     for (const { task, result } of endings) this.#end(task, result);
-    this.#wake(endings);
+    this.#wake(endings, doubted);
+    const unwanted = attempted.filter((attempt) => !committed.has(attempt));
+    if (unwanted.length > 0) this.replan(unwanted.flatMap(({ task }) => this.#today(task)));
     this.#ports.onEnding(endings);
     for (const { task } of endings) if (!this.#busy.has(task.entity.id)) this.#ports.flushManifest(task.entity.id);
   }
 
-  /** Still the same stage with the same code? Otherwise its result answers a question nobody asks any more. */
+  /** Otherwise its result answers a question nobody asks any more. */
   #isWanted({ task, inForce }: Attempted): boolean {
-    return this.#underway.has(task.key) && this.#facts.stages().get(task.stage.key)?.work === inForce.work;
+    return this.#underway.has(task.key) && this.#isInForce(task, inForce.work);
+  }
+
+  /** Is there still the same stage with the same code, and does it make the same path of the same inputs? */
+  #isInForce(task: Task, work: StageWork | undefined): boolean {
+    const inForce = this.#facts.stages().get(task.stage.key);
+    if (inForce?.work !== work) return false;
+    if (inForce?.stage === task.stage) return true;
+    const now = inForce && this.#topology.taskOf(inForce.stage, task.entity.vars);
+    const inputs = (of: Task): string => JSON.stringify(of.inputs.map(({ alias, path }) => [alias, path]));
+    return now?.path === task.path && inputs(now) === inputs(task);
   }
 
   #end(task: Task, result: Committed): void {
@@ -407,14 +454,17 @@ export class Journey {
       this.#ports.onDone(task.key);
       return;
     }
-    this.#setStatus(task, "waiting");
+    // Another stage may have taken its path over.
+    if (this.#topology.producerTask(task.path)?.key === task.key) this.#setStatus(task, "waiting");
+    else this.#setBusy(task, false);
     if (result.is === "dropped") for (const state of this.#topology.statesAt(result.path)) look(state, this.#look);
   }
 
-  /** Plans what these ends concern: all that is made from the results, and the tasks themselves when they are not done. */
-  #wake(endings: readonly Ending[]): void {
+  /** Plans what these ends concern: all that is made from the results, and the tasks themselves unless they are surely done. */
+  #wake(endings: readonly Ending[], doubted: ReadonlySet<TaskKey>): void {
     if (this.#stopped) return;
-    const done = new Set(endings.filter((e) => isDone(e.result)).map((e) => e.task.key));
+    const sure = endings.filter((e) => isDone(e.result) && !doubted.has(e.task.key));
+    const done = new Set(sure.map((e) => e.task.key));
     const states = endings.flatMap((e) => (e.result.is === "dropped" ? [e.result.path, e.task.path] : [e.task.path]));
     const tasks = this.#match(states).filter((task) => !done.has(task.key));
     // What follows from the oldest file comes before the next file: chains end early, and their manifests are written once.
@@ -427,12 +477,27 @@ interface Prepared extends Omit<Attempted, "outcome"> {
   readonly reasons: string;
   readonly order: number;
   readonly startedAt: number;
+  /** Why it has no place for its result; then it fails without a run. */
+  readonly noRoom: Error | undefined;
+}
+
+/** A batch and its folder, once there is one. */
+interface Batch {
+  readonly id: string;
+  folder: AbsPath | undefined;
+}
+
+/** Puts a task at the end: what is matched later comes after what it is made from. */
+function putLast(tasks: Map<TaskKey, Task>, task: Task): void {
+  tasks.delete(task.key);
+  tasks.set(task.key, task);
+}
+
+function failedForRoom(attemptId: string, { message }: Error): AttemptOutcome {
+  const error = `there is no room for the result: ${message}`;
+  return { kind: "failed", error, category: "resource", attemptId, reads: [], envReads: [], durationMs: 0, log: "" };
 }
 
 function isDone(result: Committed): boolean {
   return result.is === "ran" || result.is === "unchanged" || result.is === "skipped";
-}
-
-function isBusy(status: Status | undefined): boolean {
-  return status === "queued" || status === "running";
 }

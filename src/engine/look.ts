@@ -30,21 +30,33 @@ export function look(path: RelPath, from: LookSources): boolean {
   const seen = reader.look(path);
   if (seen.is === "absent") {
     settling.forget(path);
-    if (row === undefined || !(table.isPresent(row) || table.isRefused(row))) return false;
-    table.setAbsent(row);
-    if (!roleOf(row, from).producer) table.setStatus(row, undefined);
-    return true;
+    return row !== undefined && takeAbsent(row, from);
   }
   const found = row ?? table.ensure(path, from.stages().topology.roleNumber);
   const role = roleOf(found, from);
   if (seen.is === "refused") {
     settling.forget(path);
-    if (table.isRefused(found)) return false;
-    table.setRefused(found);
-    if (!role.producer) table.setStatus(found, "failed");
-    return true;
+    return takeRefused(found, from);
   }
   return role.producer ? lookAtProduct(path, found, seen.stat, from) : lookAtSource(path, found, seen.stat, role, from);
+}
+
+/** Nothing is there. A source leaves no row behind, so any row of one is a change. */
+function takeAbsent(row: Row, from: LookSources): boolean {
+  const { table } = from;
+  const isSource = !roleOf(row, from).producer;
+  if (!isSource && !table.isPresent(row) && !table.isRefused(row)) return false;
+  table.setAbsent(row);
+  if (isSource) table.setStatus(row, undefined);
+  return true;
+}
+
+function takeRefused(row: Row, from: LookSources): boolean {
+  const { table } = from;
+  if (table.isRefused(row)) return false;
+  table.setRefused(row);
+  if (!roleOf(row, from).producer) table.setStatus(row, "failed");
+  return true;
 }
 
 function roleOf(row: Row, from: LookSources): Role {
@@ -108,9 +120,12 @@ function keep(path: RelPath, row: Row, stat: FileStat, hash: string | undefined,
   if (racy) from.settling.lookAgain(path, stat, from.racyMs + 1);
 }
 
-/** Could a rewrite after this look leave the same stat behind? ("racy" in git's sense) */
+/**
+ * Could a rewrite after this look leave the same stat behind? ("racy" in git's sense) A time in the future is one that
+ * somebody set: a rewrite now gets another one.
+ */
 export function isRacy(stat: FileStat, from: Pick<LookSources, "racyMs" | "clock">): boolean {
-  return from.racyMs > 0 && from.clock.wallMs() - Math.max(stat.ctimeMs, stat.mtimeMs) < from.racyMs;
+  return from.racyMs > 0 && Math.abs(from.clock.wallMs() - Math.max(stat.ctimeMs, stat.mtimeMs)) < from.racyMs;
 }
 
 /**
@@ -132,7 +147,8 @@ function learn(path: RelPath, hashed: ReturnType<StateReader["hashNow"]>, from: 
   const row = table.find(path);
   if (row === undefined) return;
   if (hashed.is === "hashed") return keep(path, row, hashed.stat, hashed.hash, from);
-  if (hashed.is === "absent") return table.setAbsent(row);
+  if (hashed.is === "absent") return void takeAbsent(row, from);
+  if (hashed.is === "refused") return void takeRefused(row, from);
   table.setRefused(row);
-  if (hashed.is === "changing") from.settling.lookAgain(path, table.statOf(row), from.defaultSettleMs);
+  from.settling.lookAgain(path, table.statOf(row), from.defaultSettleMs);
 }

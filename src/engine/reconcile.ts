@@ -69,7 +69,8 @@ function addVanished(
   const prefixes = bases.map((base) => `${base.path}/`);
   const unknown = scan.problems.filter((problem) => problem.kind === "unreadable").map((problem) => `${problem.path}/`);
   for (let row = 0; row < seen.length; row++) {
-    if (seen[row] === 1 || !(table.isPresent(row) || table.isRefused(row))) continue;
+    const wasThere = table.isPresent(row) || table.isRefused(row) || table.statusOf(row) === "settling";
+    if (seen[row] === 1 || !wasThere) continue;
     const path = table.pathOf(row);
     if (path === undefined || hasNoPath(path) || unknown.some((prefix) => path.startsWith(prefix))) continue;
     if (everywhere || prefixes.some((prefix) => path.startsWith(prefix))) different.add(path);

@@ -17,7 +17,9 @@ export function recover(intents: IntentStore, book: ManifestBook, reader: StateR
       const there = reader.hashNow(path);
       if (there.is !== "hashed" || there.hash !== record.contentHash) continue;
       const before = book.get(entityId);
-      const newer = Object.hasOwn(before.states, pattern) && before.states[pattern]!.producedAt >= record.producedAt;
+      const known = Object.hasOwn(before.states, pattern) ? before.states[pattern] : undefined;
+      // Times compare only records of the same bytes: a manifest with other bytes is not of what lies there.
+      const newer = known?.contentHash === record.contentHash && known.producedAt >= record.producedAt;
       if (!newer) book.put(withEntry(withEntry(before, "states", pattern, record), "failures", pattern, undefined));
     }
   }

@@ -76,5 +76,5 @@ function idempotencyKey(task: Task, from: FactSources): string {
 
 function knownHash(path: RelPath, { table }: FactSources): string | null {
   const row = table.find(path);
-  return (row === undefined ? undefined : table.hashOf(row)) ?? null;
+  return (row === undefined ? undefined : table.lastHashOf(row)) ?? null;
 }

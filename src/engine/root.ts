@@ -4,6 +4,7 @@ import type { AbsPath, EntityId, RelPath, StageKey, TaskKey } from "../core/mode
 import { StateTable } from "../core/plan/state-table.ts";
 import type { Task } from "../core/plan/topology.ts";
 import type {
+  AttemptRow,
   ChangeHint,
   ChangeSource,
   Clock,
@@ -28,6 +29,7 @@ import type {
   WatchBase,
 } from "../ports.ts";
 import type { FactSources } from "./facts.ts";
+import { isDiskError } from "./disk-error.ts";
 import { type Ending, rowOf } from "./history.ts";
 import { Journey } from "./journey.ts";
 import type { LookSources } from "./look.ts";
@@ -44,6 +46,8 @@ import { statusOfRoot } from "./status.ts";
 const MANIFEST_DELAY_MS = 100;
 /** A reconcile scan may use one part in so many of one core. */
 const SCAN_SHARE = 20;
+/** How many ended attempts are kept for the ledger while it cannot be written. */
+const HISTORY_KEPT = 10_000;
 /** How long a root must be quiet before its index is saved, in milliseconds. */
 const SAVE_DELAY_MS = 2000;
 /** How often the counters for `status` are saved while things change, in milliseconds. */
@@ -113,15 +117,20 @@ export class Root {
   #scanning: Promise<void> | undefined;
   readonly #timers = new Map<string, Timer>();
   readonly #waiters = new Set<() => void>();
+  /** Ended attempts that the ledger could not take yet. */
+  readonly #history: AttemptRow[] = [];
   #saved: SnapshotMeta | undefined;
   #dirty = false;
+  #isSaveFailed = false;
   #closed = false;
 
   constructor(ports: RootPorts) {
     this.ports = ports;
     const { clock, reader } = ports;
     this.#controls = ports.controls.read();
-    this.book = new ManifestBook(ports.manifests, (batchId) => ports.intents.remove(batchId));
+    this.book = new ManifestBook(ports.manifests, (batchId) =>
+      this.#tryToWrite("what an attempt left in tmp", () => ports.intents.remove(batchId)),
+    );
     this.settling = new Settling(clock, (paths) => this.journey.hint(paths));
     const stages = (): StagesInForce => this.#stages;
     this.facts = {
@@ -341,8 +350,8 @@ export class Root {
     this.#definitionProblems = problems;
     this.#stages = after;
     this.table.assignRoles(after.topology.roleNumber);
-    this.#forgetStrangers();
     this.journey.adopt();
+    this.#forgetStrangers();
     const [was, is] = [before.stamps(), after.stamps()];
     const keys = new Set([...Object.keys(was), ...Object.keys(is)]);
     const changed = new Set([...keys].filter((key) => was[key] !== is[key]));
@@ -362,6 +371,7 @@ export class Root {
       const role = this.#stages.topology.role(this.table.roleOf(row));
       if (!role.producer && role.sources.length === 0) this.table.remove(row);
     }
+    for (const path of this.settling.paths()) if (this.table.find(path) === undefined) this.settling.forget(path);
   }
 
   /** Judges the tasks of these stages, every task that is not done, and what follows from them. */
@@ -414,7 +424,22 @@ export class Root {
     const { [key]: _used, ...forced } = this.#controls.forced;
     this.#controls = { ...this.#controls, forced };
     // Written with the next status: until then a restart runs the task once more.
-    this.#every("controls", STATUS_DELAY_MS, () => this.ports.controls.write(this.#controls));
+    this.#every("controls", STATUS_DELAY_MS, () => this.#saveControls());
+  }
+
+  #saveControls(): void {
+    if (!this.#tryToWrite("the controls", () => this.ports.controls.write(this.#controls)))
+      this.#every("controls", STATUS_DELAY_MS, () => this.#saveControls());
+  }
+
+  /** A forced task has failed: the mark stays until it succeeds, but is not newer than the failure even where the clock was set back. */
+  #forceNoMore({ key, entity, stage }: Task): void {
+    const { forced } = this.#controls;
+    const failedAt = this.book.get(entity.id).failures[stage.pattern.text]?.lastFailedAt;
+    if (failedAt === undefined || !Object.hasOwn(forced, key) || Date.parse(forced[key]!) <= Date.parse(failedAt))
+      return;
+    this.#controls = { ...this.#controls, forced: { ...forced, [key]: failedAt } };
+    this.#every("controls", STATUS_DELAY_MS, () => this.#saveControls());
   }
 
   #envHash(name: string): string {
@@ -426,11 +451,13 @@ export class Root {
   // ------------------------------------------------------------ endings
 
   #onEnding(endings: readonly Ending[]): void {
-    const { ledger, log } = this.ports;
-    ledger.add(endings.map(rowOf));
+    const { log } = this.ports;
+    this.#history.push(...endings.map(rowOf));
+    this.#saveHistory();
     for (const ending of endings) {
       const { task, runId, result } = ending;
       const fields = { task: `${task.stage.id}@${task.entity.id}`, pipeline: task.stage.pipeline, runId };
+      if (result.is === "failed") this.#forceNoMore(task);
       if (result.is === "failed")
         log.warn(
           { ...fields, error: result.error, category: result.category, retryAt: result.retryAt },
@@ -441,27 +468,37 @@ export class Root {
     }
   }
 
+  /** The intents keep what the manifests cannot take yet. */
   #flushManifest(id: EntityId): void {
-    try {
-      this.book.flush(id);
-    } catch (error) {
-      this.#cannotWrite(error);
-    }
+    if (!this.#tryToWrite("a manifest", () => this.book.flush(id))) this.#flushLater();
   }
 
   flushManifests(): void {
-    try {
-      this.book.flushAll();
-    } catch (error) {
-      this.#cannotWrite(error);
-    }
+    if (!this.#tryToWrite("a manifest", () => this.book.flushAll())) this.#flushLater();
   }
 
-  /** The intents keep what the manifests cannot take yet; the next flush tries again. */
-  #cannotWrite(error: unknown): void {
-    if (!(error instanceof Error) || !("code" in error)) throw error;
-    this.ports.log.error({ error: error.message }, "a manifest cannot be written; it will be tried again");
+  #flushLater(): void {
     this.#every("flush", STATUS_DELAY_MS, () => this.flushManifests());
+  }
+
+  #saveHistory(): void {
+    if (this.#history.length === 0) return;
+    const rows = this.#history.splice(0);
+    if (this.#tryToWrite("the ledger", () => this.ports.ledger.add(rows))) return;
+    this.#history.unshift(...rows.slice(-HISTORY_KEPT));
+    this.#every("history", STATUS_DELAY_MS, () => this.#saveHistory());
+  }
+
+  /** Writes what can be written again later; `false` when the disk refuses now. A full disk must not end a daemon. */
+  #tryToWrite(what: string, write: () => void): boolean {
+    try {
+      write();
+      return true;
+    } catch (error) {
+      if (!isDiskError(error)) throw error;
+      this.ports.log.error({ error: error.message }, `${what} cannot be written now`);
+      return false;
+    }
   }
 
   // ------------------------------------------------------------ quiet
@@ -522,7 +559,8 @@ export class Root {
   }
 
   #saveStatus(): void {
-    this.ports.index.saveMeta({ ...(this.#saved ? { snapshot: this.#saved } : {}), status: statusOfRoot(this) });
+    const meta = { ...(this.#saved ? { snapshot: this.#saved } : {}), status: statusOfRoot(this) };
+    this.#tryToWrite("the status", () => this.ports.index.saveMeta(meta));
   }
 
   #saveWhenQuiet(): void {
@@ -535,13 +573,24 @@ export class Root {
   save(): void {
     if (!this.ports.makeQueue) return;
     this.#dirty = false;
-    this.ports.controls.write(this.#controls);
-    this.#saved = saveSnapshot(this.ports.index, this.table, this.#stages.topology, {
-      stamps: this.#stages.stamps(),
-      envSeen: this.#envSeen,
-      manifestsMtimeMs: this.#manifestsMtimeMs(),
-      status: statusOfRoot(this),
+    this.#saveHistory();
+    const isSaved = this.#tryToWrite("the index", () => {
+      this.ports.controls.write(this.#controls);
+      this.#saved = saveSnapshot(this.ports.index, this.table, this.#stages.topology, {
+        stamps: this.#stages.stamps(),
+        envSeen: this.#envSeen,
+        manifestsMtimeMs: this.#manifestsMtimeMs(),
+        status: statusOfRoot(this),
+        all: this.#isSaveFailed,
+      });
     });
+    this.#isSaveFailed = !isSaved;
+    if (!isSaved) this.#saveLater();
+  }
+
+  #saveLater(): void {
+    this.#dirty = true;
+    this.#every("save", SAVE_DELAY_MS, () => this.#saveWhenQuiet());
   }
 
   #manifestsMtimeMs(): number {

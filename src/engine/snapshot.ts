@@ -73,11 +73,13 @@ export function saveSnapshot(
     readonly envSeen: Readonly<Record<string, string>>;
     readonly manifestsMtimeMs: number;
     readonly status: unknown;
+    /** Saves every row, not only what changed: the last save failed. */
+    readonly all: boolean;
   },
 ): SnapshotMeta {
-  const { status, ...facts } = more;
+  const { status, all, ...facts } = more;
   // The roles come after the rows have theirs: packing meets no new role.
-  const blobs = table.pack();
+  const blobs = table.pack(all);
   const snapshot: SnapshotMeta = { format: 1, shape: shapeOf(topology), roles: topology.packRoles(), ...facts };
   index.save({ snapshot, status }, blobs);
   return snapshot;

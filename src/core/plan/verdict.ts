@@ -43,7 +43,7 @@ export interface TaskFacts {
   /** The output on disk; `undefined`: absent. */
   readonly outputHash: ContentHash | undefined;
   readonly failure: FailureRecord | undefined;
-  /** Is the failure's signature today's? */
+  /** Is the failure's signature today's, and was the task not invalidated since? */
   readonly sameFailure: boolean;
   readonly maxAttempts: number;
   readonly isSink: boolean;
@@ -96,10 +96,9 @@ export function findEvidence(facts: TaskFacts): Evidence[] {
 
 function outputEvidence(facts: TaskFacts, record: StateRecord, evidence: Evidence[]): void {
   const { contentHash } = record;
-  if (contentHash === null) {
-    if (facts.outputHash !== undefined)
-      evidence.push({ code: "foreign-file", subject: "output", now: facts.outputHash });
-  } else if (facts.outputHash === undefined) {
+  // Where the run chose to make nothing, a file is none of ours: it stays.
+  if (contentHash === null) return;
+  if (facts.outputHash === undefined) {
     evidence.push({ code: "output-missing", subject: "output", before: contentHash });
   } else if (facts.outputHash !== contentHash && !facts.keepEdits) {
     evidence.push({ code: "output-modified", subject: "output", before: contentHash, now: facts.outputHash });
@@ -209,7 +208,7 @@ function judgeReady(facts: TaskFacts, evidence: readonly Evidence[]): Verdict {
     return { status, due: false, evidence, waitingFor: [] };
   }
   const { failure } = facts;
-  if (failure && facts.sameFailure && !facts.forced) {
+  if (failure && facts.sameFailure) {
     const retryAt = failure.nextRetryAt === null ? undefined : Date.parse(failure.nextRetryAt);
     const settled = retryAt === undefined || Number.isNaN(retryAt);
     if (settled) {
