@@ -64,8 +64,9 @@ export const PIPELINES_FOLDER = "pipelines";
 /** Reads and checks every definition. A wrong one leaves its problems and hides no other. */
 export async function loadProject(sources: ProjectSources): Promise<Project> {
   const listed = listDefinitions(sources);
-  if (!listed.ok)
-    return { pipelines: [], roots: [], problems: listed.problems, newProblems: listed.problems, files: [] };
+  const none = listed.ok ? (listed.value.length === 0 ? [noDefinitions()] : undefined) : listed.problems;
+  if (!listed.ok || none !== undefined)
+    return { pipelines: [], roots: [], problems: none ?? [], newProblems: none ?? [], files: [] };
   const files: DefinitionFile[] = [];
   for (const file of listed.value) files.push(await readDefinition(file, undefined, sources));
   const running = files.map((file) => ({ ...file, running: file.newest }));
@@ -110,6 +111,11 @@ async function mostThatFits(
     }
   }
   return fits;
+}
+
+function noDefinitions(): Problem {
+  const message = `there is no definition in the folder "${PIPELINES_FOLDER}"`;
+  return problem("M215", message, 'write one with "millrace new pipeline <name>"');
 }
 
 interface Listed {

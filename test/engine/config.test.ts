@@ -118,6 +118,14 @@ describe("loading a project", () => {
     expect(project.pipelines).toEqual([]);
   });
 
+  test("an empty pipelines folder is one problem, too", async () => {
+    const project = await loadProject(new FakeProject());
+    expect(project.problems).toMatchObject([
+      { code: "M215", message: 'there is no definition in the folder "pipelines"' },
+    ]);
+    expect(project.newProblems).toEqual(project.problems);
+  });
+
   test("a disabled pipeline is checked and marked", async () => {
     const sources = new FakeProject()
       .put("a.json", copies("a", "b", { enabled: false }))
