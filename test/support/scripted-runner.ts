@@ -138,7 +138,7 @@ export class ScriptedRunner implements NodeRunner {
       expression,
       read: (id) =>
         this.#read(
-          request.ancestors.find((set) => set.name === id)!,
+          [...request.inputs, ...request.ancestors].find((set) => set.name === id)!,
           reads,
         ),
       readEnv: (name) => void envReads.push(name),
