@@ -94,7 +94,8 @@ export function openRoot(options: OpenRootOptions): Result<OpenedRoot> {
   // The rules themselves are a dotfile: ignored as a state, watched as a file.
   const isUnwatched = (path: string, isFolder: boolean): boolean => path !== IGNORE_FILE && isIgnored(path, isFolder);
   const scanner = createScanner({ root, isIgnored, worker: lstatWorkerUrl });
-  scanner.warmUp();
+  // Reading commands mostly do without a scan, and a scan starts the second thread by itself.
+  if (owns) scanner.warmUp();
   const network = disk.stat(root) !== undefined && fileSystemOf(root).network;
   const key = openRootKey(root, { ...store, randomBytes });
   const opened = new Root({

@@ -21,11 +21,14 @@ import type { Log, NodeRunner, Owner, OwnerLock } from "../ports.ts";
 import { loadProject, type Project, type ProjectSources } from "./config.ts";
 import type { Control, DoctorReport, RunReport } from "./control.ts";
 import { remoteControl } from "./control-remote.ts";
+import { type Depth, lazyControl } from "./control-lazy.ts";
 import { RootsControl } from "./control-roots.ts";
 import { Daemon } from "./daemon.ts";
 import { examine } from "./doctor.ts";
 import { createRunner, type OpenedRoot, openRoot, projectSources } from "./compose-root.ts";
+import type { Root } from "./root.ts";
 import { runRoots } from "./run.ts";
+import { savedStatus } from "./status.ts";
 
 /** A project opened for one command. */
 export interface ProjectHandle {
@@ -94,7 +97,7 @@ export async function openProject(options: {
   const { projectFolder, mode } = options;
   const runner = createRunner();
   const project = await loadProject(projectSources(projectFolder, runner, disk));
-  const daemon = await findDaemon(project);
+  const daemon = findDaemon(project, projectFolder);
   if (daemon?.owner.door) {
     await runner.close();
     const control = remoteControl((call, query) => callDoor(daemon.owner.door, call, query));
@@ -131,17 +134,16 @@ async function openHere(
     });
     if (!opened.ok) return opened;
     roots.push(opened.value);
-    await opened.value.root.open(enabled(pipelines), project.problems);
-    await opened.value.root.look();
+    if (mode === "write") await openToDisk(opened.value.root, pipelines, project);
   }
   const owners = new Map(project.roots.map(({ root }) => [root, new FileOwnerLock(root, disk)]));
-  const control = new RootsControl(
+  const ownerOf = (root: Root): Owner | null =>
+    mode === "read" ? (owners.get(root.ports.root)?.current() ?? null) : null;
+  const full = new RootsControl(
     roots.map((opened) => opened.root),
-    {
-      owner: (root) => (mode === "read" ? (owners.get(root.ports.root)?.current() ?? null) : null),
-      ignored: (root) => roots.find((opened) => opened.root === root)!.ignored,
-    },
+    { owner: ownerOf, ignored: (root) => roots.find((opened) => opened.root === root)!.ignored },
   );
+  const control = mode === "write" ? full : readingControl(full, roots, project, ownerOf);
   const close = async (): Promise<void> => {
     for (const { root, release } of roots) {
       root.finish();
@@ -153,17 +155,65 @@ async function openHere(
   return ok({ control, problems: project.problems, close });
 }
 
+async function openToDisk(root: Root, pipelines: readonly Pipeline[], project: Project): Promise<void> {
+  await root.open(enabled(pipelines), project.problems);
+  await root.look();
+}
+
+/** A control that opens roots as far as the calls made need it; each root once. */
+function readingControl(
+  control: Control,
+  roots: readonly OpenedRoot[],
+  project: Project,
+  ownerOf: (root: Root) => Owner | null,
+): Control {
+  const each = roots.map(({ root }, at) => ({ root, pipelines: project.roots[at]!.pipelines }));
+  const opened = new Map<Depth, Promise<unknown>>();
+  const openAll = (depth: Depth): Promise<unknown> =>
+    Promise.all(
+      each.map(({ root, pipelines }) =>
+        depth === "disk"
+          ? openToDisk(root, pipelines, project)
+          : root.openDefinitions(enabled(pipelines), project.problems),
+      ),
+    );
+  return lazyControl({
+    control,
+    open: async (depth) => {
+      if (!opened.has(depth)) opened.set(depth, openAll(depth));
+      await opened.get(depth);
+    },
+    saved: () =>
+      each.map(({ root, pipelines }) => {
+        const stages = enabled(pipelines).flatMap((pipeline) => pipeline.stages);
+        const today = { root: root.ports.name, stages, controls: root.controls, problems: project.problems };
+        return { ...savedStatus(root.ports.index.loadMeta()?.["status"], today), daemon: ownerOf(root) };
+      }),
+  });
+}
+
 function enabled(pipelines: readonly Pipeline[]): Pipeline[] {
   return pipelines.filter((pipeline) => pipeline.enabled);
 }
 
-/** The first root with a living owner. */
-async function findDaemon(project: Project): Promise<{ owner: Owner } | undefined> {
-  for (const { root } of project.roots) {
+/**
+ * The first root with a living owner. Where a definition cannot be read, its root is not known; a daemon that runs the last
+ * good one is then looked for in the folders of the project.
+ */
+function findDaemon(project: Project, projectFolder: AbsPath): { owner: Owner } | undefined {
+  const known = project.roots.map(({ root }) => root);
+  const isComplete = project.files.every((file) => file.newest);
+  for (const root of isComplete ? known : new Set([...known, ...likelyRoots(projectFolder)])) {
     const owner = new FileOwnerLock(root, disk).current();
     if (owner) return { owner };
   }
   return undefined;
+}
+
+/** The folders directly in the project folder that Millrace keeps something in. */
+function likelyRoots(projectFolder: AbsPath): AbsPath[] {
+  const folders = (disk.list(projectFolder) ?? []).map((name) => join(projectFolder, name));
+  return folders.filter((folder) => disk.lstat(join(folder, ".millrace"))?.kind === "folder");
 }
 
 /** Takes every root of the project or none; fails with M110 for the first that somebody holds. */
@@ -226,7 +276,7 @@ export async function runOnce(options: {
   const { projectFolder, settleTimeoutMs, wait, signal } = options;
   const runner = createRunner();
   const project = await loadProject(projectSources(projectFolder, runner, disk));
-  const daemon = await findDaemon(project);
+  const daemon = findDaemon(project, projectFolder);
   if (daemon?.owner.door) {
     await runner.close();
     return (await callDoor(daemon.owner.door, "run", { settleTimeoutMs, wait })) as Result<RunReport>;

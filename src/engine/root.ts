@@ -1,6 +1,13 @@
 import type { Pipeline } from "../core/model/pipeline.ts";
 import { type Problem, problem } from "../core/model/problem.ts";
-import type { AbsPath, EntityId, RelPath, StageKey, TaskKey } from "../core/model/words.ts";
+import {
+  type AbsPath,
+  type EntityId,
+  type RelPath,
+  type StageKey,
+  stageKey,
+  type TaskKey,
+} from "../core/model/words.ts";
 import { StateTable } from "../core/plan/state-table.ts";
 import type { Task } from "../core/plan/topology.ts";
 import type {
@@ -192,10 +199,15 @@ export class Root {
 
   // ------------------------------------------------------------ start and stop
 
-  /** Brings the definitions into force and loads what is known; reads, never writes. */
-  async open(pipelines: readonly Pipeline[], problems: readonly Problem[]): Promise<void> {
+  /** Brings the definitions into force: enough for what does not ask about files. */
+  async openDefinitions(pipelines: readonly Pipeline[], problems: readonly Problem[]): Promise<void> {
     this.#definitionProblems = problems;
     this.#stages = await this.#inspect(pipelines);
+  }
+
+  /** Brings the definitions into force and loads what is known; reads, never writes. */
+  async open(pipelines: readonly Pipeline[], problems: readonly Problem[]): Promise<void> {
+    await this.openDefinitions(pipelines, problems);
     const today = { stamps: this.#stages.stamps(), manifestsMtimeMs: this.#manifestsMtimeMs() };
     const loaded = loadSnapshot(this.ports.index, this.table, this.#stages.topology, today);
     if (!loaded) return;
@@ -377,6 +389,7 @@ export class Root {
   /** Judges the tasks of these stages, every task that is not done, and what follows from them. */
   #judgeAgain(stages: ReadonlySet<StageKey> | "all"): void {
     const { topology } = this.#stages;
+    const concerned = stages === "all" ? stages : this.#withInputs(stages);
     const paths: RelPath[] = [];
     for (let row = 0; row < this.table.end; row++) {
       const path = this.table.pathOf(row);
@@ -385,11 +398,22 @@ export class Root {
       const status = this.table.statusOf(row);
       const settled = status === "fresh" || status === "skipped";
       const named =
-        stages === "all" || [role.producer, ...role.sources].some((stage) => stage && stages.has(stage.key));
+        concerned === "all" || [role.producer, ...role.sources].some((stage) => stage && concerned.has(stage.key));
       if (named || (role.producer ? !settled : status === "settling")) paths.push(path);
     }
     this.journey.replanAround(paths);
     this.journey.replan(this.#forcedTasks());
+  }
+
+  /** These stages and their inputs: a stage that is new has no states yet by which its tasks could be found. */
+  #withInputs(stages: ReadonlySet<StageKey>): ReadonlySet<StageKey> {
+    const all = new Set(stages);
+    for (const key of stages) {
+      const stage = this.#stages.topology.stage(key);
+      if (!stage || stage.type === "source") continue;
+      for (const { stage: input } of stage.inputs) all.add(stageKey(stage.pipeline, input));
+    }
+    return all;
   }
 
   /** Tasks that a person invalidated: no file shows that they are due. */

@@ -1,7 +1,9 @@
 import type { Stage } from "../core/model/pipeline.ts";
+import type { Problem } from "../core/model/problem.ts";
 import type { Status } from "../core/model/words.ts";
 import { STATUSES } from "../core/model/words.ts";
 import type { Task } from "../core/plan/topology.ts";
+import type { Controls } from "../ports.ts";
 import type { RootReport, StageReport, StatusCounts, TroubleReport } from "./control.ts";
 import type { Root } from "./root.ts";
 
@@ -31,14 +33,50 @@ export function statusOfRoot(root: Root): Omit<RootReport, "daemon"> {
   };
 }
 
+type SavedReport = Omit<RootReport, "daemon">;
+
+/**
+ * The status as it was last saved with the index, for the definitions of today: stages that are new have no counters yet.
+ *
+ * @param saved the document's `status`: derived, so what is not there counts as nothing known
+ */
+export function savedStatus(
+  saved: unknown,
+  today: {
+    readonly root: string;
+    readonly stages: readonly Stage[];
+    readonly controls: Controls;
+    readonly problems: readonly Problem[];
+  },
+): SavedReport {
+  const known = saved as SavedReport | undefined;
+  const counted = new Map(known?.stages.map((report) => [`${report.pipeline}#${report.stage}`, report.counts]));
+  return {
+    root: today.root,
+    asOf: known?.asOf ?? null,
+    // Who watched then is not there now.
+    watcher: null,
+    scanIntervalSeconds: known?.scanIntervalSeconds ?? 0,
+    stages: today.stages.map((stage) => reportOf(stage, counted.get(stage.key) ?? {}, today.controls)),
+    trouble: known?.trouble ?? [],
+    troubleTotal: known?.troubleTotal ?? 0,
+    nextRetryAt: known?.nextRetryAt ?? null,
+    problems: today.problems,
+  };
+}
+
 function stageReport(root: Root, stage: Stage): StageReport {
+  return reportOf(stage, countsOf(root, stage), root.controls);
+}
+
+function reportOf(stage: Stage, counts: StatusCounts, { held }: Controls): StageReport {
   return {
     pipeline: stage.pipeline,
     stage: stage.id,
     type: stage.type,
     pattern: stage.pattern.text,
-    counts: countsOf(root, stage),
-    held: Object.hasOwn(root.controls.held, stage.key),
+    counts,
+    held: Object.hasOwn(held, stage.key),
   };
 }
 
