@@ -168,7 +168,9 @@ function inputFact(input: TaskInput, topology: Topology, from: FactSources, hash
   const status = table.statusOf(row);
   if (producer) {
     const upstream = UPSTREAM[status ?? "waiting"];
-    if (upstream !== "ready") return is(upstream, `${path} is ${status ?? "not looked at"} (${producer.id})`);
+    const isPlainSource = upstream === "orphaned" && input.stage.type === "source" && !isMade(path, topology, from);
+    if (upstream !== "ready" && !isPlainSource)
+      return is(upstream, `${path} is ${status ?? "not looked at"} (${producer.id})`);
   } else if (status === "settling") {
     return is("settling", `${path} is still being written`);
   }
@@ -178,6 +180,12 @@ function inputFact(input: TaskInput, topology: Topology, from: FactSources, hash
     if (why) return is(why.is, why.why);
   }
   return { path, is: "ready", hash: hashes?.of(path) ?? undefined, why: "" };
+}
+
+/** Did the stage whose pattern the path matches make it? Else somebody put a file there, which is as good as any other source. */
+function isMade(path: RelPath, topology: Topology, from: FactSources): boolean {
+  const task = topology.producerTask(path);
+  return task !== undefined && Object.hasOwn(from.book.get(task.entity.id).states, task.stage.pattern.text);
 }
 
 /** Why a source file that is there does not count (its filter, its done-file); `undefined` when it does. */
