@@ -1,6 +1,6 @@
 import { entityIdOf } from "../core/pattern/pattern.ts";
 import type { Task } from "../core/plan/topology.ts";
-import type { StateRecord } from "../core/model/manifest.ts";
+import { ACCEPTED, type StateRecord } from "../core/model/manifest.ts";
 import { withEntry } from "./manifest-book.ts";
 import { sourceRecord } from "./commit.ts";
 import { learnHash } from "./look.ts";
@@ -64,7 +64,7 @@ function acceptTask(root: Root, task: Task): string | undefined {
     ...(Object.keys(code.toolHashes).length === 0 ? {} : { toolHashes: code.toolHashes }),
     producedAt: new Date(clock.wallMs()).toISOString(),
     producedBy: task.stage.key,
-    runId: "accepted",
+    runId: ACCEPTED,
     durationMs: 0,
   };
   root.book.put(withEntry(withEntry(manifest, "states", pattern, record), "failures", pattern, undefined));
@@ -79,7 +79,7 @@ function recordSources(root: Root, task: Task): void {
     if (stage.type !== "source" || hash === null || !vars) continue;
     const manifest = root.book.get(entityIdOf(stage.pattern, vars));
     if (manifest.states[stage.pattern.text]?.contentHash === hash) continue;
-    const record = sourceRecord(path, hash, stage.key, "accepted", root.ports.clock.wallMs());
+    const record = sourceRecord(path, hash, stage.key, ACCEPTED, root.ports.clock.wallMs());
     root.book.put(withEntry(manifest, "states", stage.pattern.text, record));
   }
 }

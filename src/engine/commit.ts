@@ -1,6 +1,6 @@
 import { basename, dirname, join } from "node:path/posix";
 import type { ErrorCategory, FailureRecord, Manifest, StateRecord } from "../core/model/manifest.ts";
-import { SOURCE_CODE_HASH } from "../core/model/manifest.ts";
+import { ACCEPTED, SOURCE_CODE_HASH } from "../core/model/manifest.ts";
 import type { TaskStage } from "../core/model/pipeline.ts";
 import type { AbsPath, ContentHash, EntityId, RelPath } from "../core/model/words.ts";
 import { entityIdOf } from "../core/pattern/pattern.ts";
@@ -165,7 +165,8 @@ export class Committer {
       );
     if (current === hash) return this.#ready(attempt, hash, false);
     const record = this.#recordOf(task);
-    if (record?.contentHash === current) return this.#ready(attempt, hash, true);
+    const isOurs = record?.contentHash === current && record.runId !== ACCEPTED;
+    if (isOurs) return this.#ready(attempt, hash, true);
     if (!record) {
       const claimed = this.#claimedBy(task);
       if (claimed) return this.#failForeign(attempt, current, claimed);

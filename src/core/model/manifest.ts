@@ -73,3 +73,6 @@ export const OUTSIDE_SIGNATURE = "" as const;
 
 /** The code hash of every source state. */
 export const SOURCE_CODE_HASH: CodeHash = "source00";
+
+/** The `runId` of a state that a person accepted: its bytes are theirs, not ours. */
+export const ACCEPTED = "accepted" as const;
