@@ -97,8 +97,13 @@ function hold(root: AbsPath, ports: HoldPorts): Result<() => void> {
       door: "",
     });
     if (!acquired.ok) return fail(...acquired.problems);
+    try {
+      finishWhatDied(root, ports);
+    } catch (error) {
+      now.lock.release();
+      throw error;
+    }
     held.set(root, now);
-    finishWhatDied(root, ports);
   }
   now.holders++;
   let isReleased = false;

@@ -17,6 +17,8 @@ export function recover(intents: IntentStore, book: ManifestBook, reader: StateR
       const there = reader.hashNow(path);
       if (there.is !== "hashed" || there.hash !== record.contentHash) continue;
       const before = book.get(entityId);
+      // A manifest of a later release is not ours to write: its output is told by its bytes when that release is back.
+      if (book.refusal(entityId)) continue;
       const known = Object.hasOwn(before.states, pattern) ? before.states[pattern] : undefined;
       // Times compare only records of the same bytes: a manifest with other bytes is not of what lies there.
       const newer = known?.contentHash === record.contentHash && known.producedAt >= record.producedAt;

@@ -346,6 +346,31 @@ describe("scanning and executing", () => {
   });
 });
 
+test("what a dead owner left is finished first, whatever release wrote the manifest", async () => {
+  store.write(INPUT, "001", "a");
+  await executeStage(store, "001", "upper", PIPELINE);
+  const record = store.getManifest("001").states[UPPER]!;
+  const batch = join(root, ".millrace/tmp/b1");
+  const intent = { taskKey: "demo#upper@001", entityId: "001", pattern: UPPER, path: record.path, staged: "0", record };
+  const leaveIntent = (): void => {
+    mkdirSync(batch);
+    writeFileSync(join(batch, "intent.json"), JSON.stringify({ version: 1, batchId: "b1", records: [intent] }));
+  };
+  const manifest = join(root, ".millrace/manifests/001.json");
+
+  rmSync(manifest);
+  leaveIntent();
+  store.write(INPUT, "002", "b");
+  expect(store.getManifest("001").states[UPPER]).toEqual(record);
+
+  writeFileSync(manifest, '{ "version": 99 }');
+  leaveIntent();
+  store.write(INPUT, "003", "c");
+  expect(readFileSync(manifest, "utf8")).toBe('{ "version": 99 }');
+  expect(problemsOf(() => store.getManifest("001"))).toEqual(["M402"]);
+  expect(existsSync(batch)).toBe(false);
+});
+
 describe("staleness of one result", () => {
   const query = { entityId: "001", stagePattern: UPPER };
   beforeEach(async () => {
