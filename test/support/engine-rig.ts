@@ -28,8 +28,6 @@ const ROOT = "/project/state";
 export interface RigOptions {
   readonly settleMs?: number;
   readonly racyMs?: number;
-  /** Operations on the disk before the first process dies. */
-  readonly lastOperation?: number;
 }
 
 /** What a process of the rig is made of; thrown away by `restart` and `kill`. */
@@ -67,7 +65,7 @@ export class EngineRig {
     this.disk = new MemoryDisk({ wallMs: () => (this.#life ? this.#life.clock : clock).wallMs() });
     this.disk.makeFolders(ROOT);
     prepareMillraceFolder(ROOT, this.disk);
-    this.#life = this.#live(clock, options.lastOperation);
+    this.#life = this.#live(clock);
     clock = this.#life.clock;
   }
 
@@ -185,9 +183,14 @@ export class EngineRig {
   /** Another process on the same disk, after the old one was stopped or killed. Its wall clock goes on, moved by `jumpMs`. */
   async restart(jumpMs = 0): Promise<this> {
     if (!this.isDead) await this.stop();
+    return this.revive({ jumpMs });
+  }
+
+  /** The same without stopping the old process, which is dead or was never started. */
+  async revive(options: { readonly jumpMs?: number; readonly lastOperation?: number } = {}): Promise<this> {
     this.kill();
-    const clock = new ManualClock(this.clock.wallMs() + jumpMs);
-    this.#life = this.#live(clock);
+    const clock = new ManualClock(this.clock.wallMs() + (options.jumpMs ?? 0));
+    this.#life = this.#live(clock, options.lastOperation);
     return this.start();
   }
 
@@ -279,6 +282,12 @@ export class EngineRig {
       else found[path] = this.text(path)!;
     }
     return found;
+  }
+
+  /** The texts of what was moved aside, sorted. */
+  trashed(): string[] {
+    const kept = Object.entries(this.files(".millrace/trash/")).filter(([path]) => !path.endsWith("/note.json"));
+    return kept.map(([, text]) => text).toSorted();
   }
 
   /** What lies in a folder of Millrace's own, such as `tmp`. */
