@@ -92,7 +92,7 @@ class PatternParser {
     const elements = this.#elements;
     this.#elements = [];
     const literal = elements.length === 1 && typeof elements[0] === "string" ? elements[0] : undefined;
-    const fault = elements.length === 0 ? emptySegmentFault(offset) : literalFault(literal, offset === 0);
+    const fault = text === "" ? emptySegmentFault(offset) : literalFault(literal, offset === 0);
     if (fault !== undefined) this.#fault(offset, Math.max(1, text.length), fault[0], fault[1]);
     this.segments.push({ text, elements });
   }

@@ -150,3 +150,8 @@ test("a parsed pattern is plain and can be copied", () => {
   const made = pattern("x/{a}-{n:int}/{p...:/[a-z]+/}.txt");
   expect(structuredClone(made)).toEqual(made);
 });
+
+test("a variable that is not closed is one fault, also behind a folder", () => {
+  const parsed = parsePattern("input/{id.txt");
+  expect(parsed.ok || parsed.faults.map((fault) => fault.message)).toEqual(['"{id.txt" is not closed']);
+});
