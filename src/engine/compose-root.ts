@@ -17,7 +17,7 @@ import { SystemClock } from "../adapters/system/clock.ts";
 import { SystemRandom } from "../adapters/system/random.ts";
 import { createStateReader } from "../adapters/system/state-reader.ts";
 import { probeTimestamps } from "../adapters/system/timestamps.ts";
-import { createChangeSource } from "../adapters/watch/change-source.ts";
+import type { createChangeSource } from "../adapters/watch/change-source.ts";
 import { fileSystemOf } from "../adapters/watch/file-system.ts";
 import type { Pipeline } from "../core/model/pipeline.ts";
 import { fail, ok, type Result } from "../core/model/result.ts";
@@ -49,6 +49,8 @@ export interface OpenRootOptions {
   readonly log: Log;
   /** `look` writes nothing; `control` owns the root for one command and runs nothing; `run` works once; `daemon` watches, too. */
   readonly mode: "look" | "control" | "run" | "daemon";
+  /** Left out: nothing is watched. */
+  readonly watch?: typeof createChangeSource;
   /** Ports to use instead of the real ones. */
   readonly instead?: Partial<RootPorts>;
 }
@@ -114,7 +116,7 @@ export function openRoot(options: OpenRootOptions): Result<OpenedRoot> {
     trash,
     ledger: ledger.value,
     scanner,
-    changes: mode === "daemon" ? createChangeSource({ root, disk, clock, isIgnored: isUnwatched }) : undefined,
+    changes: options.watch?.({ root, disk, clock, isIgnored: isUnwatched }),
     refreshIgnore: () => ignore.refresh(),
     runner,
     envHash: (name) => key.hmacOf(process.env[name] === undefined ? name : `${name}=${process.env[name]}`),

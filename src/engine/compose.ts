@@ -5,13 +5,12 @@ import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { join, relative } from "node:path";
 import { callDoor, doorAddress, openDoor } from "../adapters/door/socket.ts";
-import { createLog } from "../adapters/observe/log.ts";
+import { createPlainLog } from "../adapters/observe/plain-log.ts";
 import { FileOwnerLock } from "../adapters/store/owner.ts";
 import { SystemClock } from "../adapters/system/clock.ts";
 import { NodeDisk } from "../adapters/system/disk.ts";
 import { SystemRandom } from "../adapters/system/random.ts";
 import { NodeSpaceProbe } from "../adapters/system/space.ts";
-import { createChangeSource } from "../adapters/watch/change-source.ts";
 import { hashBytes, loadHasher } from "../core/hash/hash.ts";
 import type { Pipeline } from "../core/model/pipeline.ts";
 import { type Problem, problem } from "../core/model/problem.ts";
@@ -39,14 +38,16 @@ export interface ProjectHandle {
 }
 
 const disk: NodeDisk = new NodeDisk();
+const writeError = (line: string): void => void process.stderr.write(line);
 /** How often the progress of a run is told, in milliseconds. */
 const PROGRESS_MS = 50;
 
 /** A log on stdout: JSON lines, or text for people. */
-export function createDaemonLog(options: {
+export async function createDaemonLog(options: {
   readonly pretty: boolean;
   readonly level: "debug" | "info" | "warn" | "error";
-}): Log {
+}): Promise<Log> {
+  const { createLog } = await import("../adapters/observe/log.ts");
   return createLog({ ...options, colour: options.pretty && process.env["NO_COLOR"] === undefined, destination: 1 });
 }
 
@@ -116,7 +117,7 @@ async function openHere(
   runner: NodeRunner,
   mode: "read" | "write",
 ): Promise<Result<ProjectHandle>> {
-  const log = createLog({ pretty: true, level: "error", destination: 2 });
+  const log = createPlainLog(writeError);
   const claimed = mode === "write" ? claimRoots(project, "") : ok([]);
   if (!claimed.ok) {
     await runner.close();
@@ -270,6 +271,8 @@ export async function runOnce(options: {
     readonly total: number;
     readonly running: readonly string[];
   }) => void;
+  /** Told what is wrong beside the attempts: a damaged manifest, a file that cannot be looked at. */
+  readonly onProblem?: (problem: Problem) => void;
   readonly signal: AbortSignal;
 }): Promise<Result<RunReport>> {
   await loadHasher();
@@ -290,7 +293,7 @@ export async function runOnce(options: {
     await runner.close();
     return claimed;
   }
-  const opened = await openForWork(project, projectFolder, runner);
+  const opened = await openForWork(project, projectFolder, runner, options.onProblem);
   if (!opened.ok) return opened;
   const roots = opened.value.map(({ root }) => root);
   let done = 0;
@@ -329,8 +332,9 @@ async function openForWork(
   project: Project,
   projectFolder: AbsPath,
   runner: NodeRunner,
+  onProblem: (problem: Problem) => void = () => {},
 ): Promise<Result<OpenedRoot[]>> {
-  const log = createLog({ pretty: true, level: "error", destination: 2 });
+  const log = createPlainLog(writeError, onProblem);
   const opened: OpenedRoot[] = [];
   for (const { root, pipelines } of project.roots) {
     const one = openRoot({ root, projectFolder, pipelines, runner, log, mode: "run" });
@@ -354,6 +358,8 @@ export async function startDaemon(options: {
   const { projectFolder, log } = options;
   const runner = createRunner();
   const sources = projectSources(projectFolder, runner, disk);
+  // Only the daemon watches.
+  const { createChangeSource } = await import("../adapters/watch/change-source.ts");
   const project = await loadProject(sources);
   if (project.pipelines.length === 0) {
     await runner.close();
@@ -384,6 +390,7 @@ export async function startDaemon(options: {
         runner,
         log,
         mode: "daemon",
+        watch: createChangeSource,
         instead: { onReconcile: () => daemon.reload() },
       }),
   });

@@ -1,5 +1,4 @@
 import { readdir, readdirSync, type Dirent } from "node:fs";
-import glob from "fast-glob";
 import type { AbsPath, RelPath } from "../../core/model/words.ts";
 import type { ScanProblem } from "../../ports.ts";
 
@@ -38,6 +37,8 @@ export function listFlat(folder: AbsPath, path: RelPath, { problems }: Listing):
  * Links are listed and not followed.
  */
 export async function listDeep(folder: AbsPath, path: RelPath, depth: number, listing: Listing): Promise<string[]> {
+  // Most scans list folders one level deep and do without it.
+  const { default: glob } = await import("fast-glob");
   const found = await glob("**/*", {
     cwd: folder,
     deep: depth,
