@@ -69,6 +69,8 @@ export class ScriptedRunner implements NodeRunner {
   /** Expressions whose code does not compile. */
   readonly broken: Set<string> = new Set();
   lane: "batch" | "single" = "batch";
+  /** Attempts end by themselves only, as when their results were on the way already. */
+  ignoresCancel = false;
 
   constructor(ports: RunnerPorts, world: { readonly ran: string[]; readonly scripts: Map<string, Script> }) {
     this.#ports = ports;
@@ -106,7 +108,7 @@ export class ScriptedRunner implements NodeRunner {
   }
 
   cancel(attemptId: string): void {
-    this.#cancels.get(attemptId)?.();
+    if (!this.ignoresCancel) this.#cancels.get(attemptId)?.();
   }
 
   async close(): Promise<void> {
