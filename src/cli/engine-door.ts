@@ -51,6 +51,8 @@ export interface EngineDoor {
     readonly settleTimeoutMs: number;
     readonly wait: boolean;
     readonly onProgress: (progress: RunProgress) => void;
+    /** Told what is wrong beside the attempts. */
+    readonly onProblem?: (problem: Problem) => void;
     readonly signal: AbortSignal;
   }): Promise<Result<RunReport>>;
   validateProject(options: {

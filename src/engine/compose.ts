@@ -24,7 +24,14 @@ import { type Depth, lazyControl } from "./control-lazy.ts";
 import { RootsControl } from "./control-roots.ts";
 import { Daemon } from "./daemon.ts";
 import { examine } from "./doctor.ts";
-import { createRunner, type OpenedRoot, openRoot, projectSources } from "./compose-root.ts";
+import {
+  createRunner,
+  type OpenedRoot,
+  openRoot,
+  type OpenRootOptions,
+  projectSources,
+  startScanThreadEarly,
+} from "./compose-root.ts";
 import type { Root } from "./root.ts";
 import { runRoots } from "./run.ts";
 import { savedStatus } from "./status.ts";
@@ -275,6 +282,7 @@ export async function runOnce(options: {
   readonly onProblem?: (problem: Problem) => void;
   readonly signal: AbortSignal;
 }): Promise<Result<RunReport>> {
+  const scanThread = startScanThreadEarly();
   await loadHasher();
   const { projectFolder, settleTimeoutMs, wait, signal } = options;
   const runner = createRunner();
@@ -293,7 +301,7 @@ export async function runOnce(options: {
     await runner.close();
     return claimed;
   }
-  const opened = await openForWork(project, projectFolder, runner, options.onProblem);
+  const opened = await openForWork(project, { projectFolder, runner, scanThread, onProblem: options.onProblem });
   if (!opened.ok) return opened;
   const roots = opened.value.map(({ root }) => root);
   let done = 0;
@@ -330,14 +338,15 @@ export async function runOnce(options: {
 
 async function openForWork(
   project: Project,
-  projectFolder: AbsPath,
-  runner: NodeRunner,
-  onProblem: (problem: Problem) => void = () => {},
+  options: Pick<OpenRootOptions, "projectFolder" | "runner" | "scanThread"> & {
+    readonly onProblem: ((problem: Problem) => void) | undefined;
+  },
 ): Promise<Result<OpenedRoot[]>> {
+  const { onProblem = () => {}, ...shared } = options;
   const log = createPlainLog(writeError, onProblem);
   const opened: OpenedRoot[] = [];
   for (const { root, pipelines } of project.roots) {
-    const one = openRoot({ root, projectFolder, pipelines, runner, log, mode: "run" });
+    const one = openRoot({ ...shared, root, pipelines, log, mode: "run" });
     if (!one.ok) return one;
     await one.value.root.open(enabled(pipelines), project.problems);
     opened.push(one.value);

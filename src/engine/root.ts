@@ -307,10 +307,17 @@ export class Root {
     const startedAt = clock.monoMs();
     this.ports.refreshIgnore();
     const found = await scanner.scan(bases);
-    this.#scanProblems = found.problems.map(scanProblem);
+    this.#takeScanProblems(found.problems.map(scanProblem));
     if (this.#closed) return;
     this.journey.hint(await findDifferences(found, bases, this.table, this.#stages.topology, clock));
     this.#lastScanMs = clock.monoMs() - startedAt;
+  }
+
+  /** What cannot be looked at is told once; it stands in `problems` for as long as it is so. */
+  #takeScanProblems(problems: readonly Problem[]): void {
+    const known = new Set(this.#scanProblems.map(({ message }) => message));
+    this.#scanProblems = problems;
+    for (const found of problems) if (!known.has(found.message)) this.ports.log.problem(found);
   }
 
   /** Scans one folder that something happened in, however deep. */

@@ -1,3 +1,4 @@
+import type { Problem } from "../../core/model/problem.ts";
 import type { RunReport } from "../../engine/control.ts";
 import type { Context, Run } from "../context.ts";
 import { EXIT, exitCodeOfInterrupt } from "../exit-codes.ts";
@@ -16,15 +17,18 @@ export const run: Run<RunOptions> = async (context, _args, options) => {
   const door = await context.world.openDoor();
   using interrupts = context.world.listenForInterrupts();
   const progress = await startProgress(context);
+  const found: Problem[] = [];
   const answer = await door
     .runOnce({
       projectFolder: context.projectFolder,
       settleTimeoutMs: options.settleTimeout,
       wait: options.wait === true,
       onProgress: progress.show,
+      onProblem: (problem) => void found.push(problem),
       signal: interrupts.signal,
     })
     .finally(progress.end);
+  context.tell(found);
   const interrupted = interrupts.signal.aborted
     ? exitCodeOfInterrupt(interrupts.signal.reason as Interrupt)
     : undefined;
