@@ -6,7 +6,7 @@ import { createNodeTypes } from "../adapters/execute/nodes/registry.ts";
 import { createNodeRunner } from "../adapters/execute/runner.ts";
 import { openLedger } from "../adapters/ledger/sqlite.ts";
 import { createLocalQueue } from "../adapters/queue/local.ts";
-import { createScanner } from "../adapters/scan/scanner.ts";
+import { createScanner, startScanThread } from "../adapters/scan/scanner.ts";
 import { openControlsStore } from "../adapters/store/controls.ts";
 import { SqliteIndexStore } from "../adapters/store/index-db.ts";
 import { FileIntents } from "../adapters/store/intents.ts";
@@ -35,6 +35,8 @@ const SHARE_SETTLE_MS = 5000;
 /** Timestamps of a share are the server's: nothing is concluded from two equal ones close together. */
 const SHARE_RACY_MS = 2000;
 
+export type ScanThread = ReturnType<typeof startScanThread>;
+
 export interface OpenedRoot {
   readonly root: Root;
   readonly ignored: IgnoreTest;
@@ -49,6 +51,8 @@ export interface OpenRootOptions {
   readonly log: Log;
   /** `look` writes nothing; `control` owns the root for one command and runs nothing; `run` works once; `daemon` watches, too. */
   readonly mode: "look" | "control" | "run" | "daemon";
+  /** For the first scan, started early. */
+  readonly scanThread?: ScanThread | undefined;
   /** Left out: nothing is watched. */
   readonly watch?: typeof createChangeSource;
   /** Ports to use instead of the real ones. */
@@ -62,6 +66,11 @@ export function createRunner(): NodeRunner {
     nodeTypes: createNodeTypes(moduleHostUrl),
     batchWorker: batchWorkerUrl,
   });
+}
+
+/** The second thread of scans: what a scan will be glad of when it begins. */
+export function startScanThreadEarly(): ScanThread {
+  return startScanThread(lstatWorkerUrl);
 }
 
 /** What reading the definitions of a project needs. */
@@ -95,7 +104,7 @@ export function openRoot(options: OpenRootOptions): Result<OpenedRoot> {
   const isIgnored = (path: string, isFolder: boolean): boolean => ignore.test(path, isFolder) !== undefined;
   // The rules themselves are a dotfile: ignored as a state, watched as a file.
   const isUnwatched = (path: string, isFolder: boolean): boolean => path !== IGNORE_FILE && isIgnored(path, isFolder);
-  const scanner = createScanner({ root, isIgnored, worker: lstatWorkerUrl });
+  const scanner = createScanner({ root, isIgnored, worker: lstatWorkerUrl, thread: options.scanThread });
   // Reading commands mostly do without a scan, and a scan starts the second thread by itself.
   if (owns) scanner.warmUp();
   const network = disk.stat(root) !== undefined && fileSystemOf(root).network;

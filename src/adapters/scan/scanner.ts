@@ -24,6 +24,13 @@ export interface ScannerOptions {
   readonly isIgnored: (path: RelPath, isFolder: boolean) => boolean;
   /** Where `lstat-worker` is; left out: one thread does it all. */
   readonly worker?: URL | undefined;
+  /** A second thread that was started before the root was known; the scanner takes it over. */
+  readonly thread?: LstatThread | undefined;
+}
+
+/** Starts a scanner's second thread ahead of the scanner: it takes some 25 ms, in which definitions can be read. */
+export function startScanThread(worker: URL): LstatThread {
+  return new LstatThread(worker);
 }
 
 /** A scanner of one root. It asks the disk directly: a port in between would cost more than the calls. */
@@ -57,10 +64,11 @@ class NodeScanner implements Scanner {
   readonly #entry: URL | undefined;
   #thread: LstatThread | undefined;
 
-  constructor({ root, isIgnored, worker }: ScannerOptions) {
+  constructor({ root, isIgnored, worker, thread }: ScannerOptions) {
     this.#root = root.length > 1 && root.endsWith("/") ? root.slice(0, -1) : root;
     this.#isIgnored = isIgnored;
     this.#entry = worker;
+    this.#thread = thread;
   }
 
   warmUp(): void {
