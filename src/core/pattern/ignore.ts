@@ -16,6 +16,9 @@ const OWN_FOLDER = ".millrace";
 /** Whole names, all without a leading dot: what begins with one falls under `.*`. */
 const NAMES: ReadonlySet<string> = new Set(["Thumbs.db", "desktop.ini", "@eaDir", "__MACOSX"]);
 
+/** Their first characters: nearly every other name is told from them by its own. */
+const NAMES_BEGIN: ReadonlySet<number> = new Set([...NAMES].map((name) => name.charCodeAt(0)));
+
 /** Endings, keyed by the last character, which decides for nearly every name. */
 const ENDINGS: ReadonlyMap<number, readonly string[]> = Map.groupBy(
   ["~", ".swp", ".tmp", ".part", ".partial", ".crdownload", ".filepart", ".writing", ".camelLock"],
@@ -90,8 +93,7 @@ function defaultRule(path: RelPath, from: number, to: number): string | undefine
       if (to - from >= ending.length && path.endsWith(ending, to)) return `*${ending}`;
     }
   }
-  // The four names are 6 to 11 characters long.
-  if (to - from < 6 || to - from > 11) return undefined;
+  if (!NAMES_BEGIN.has(first)) return undefined;
   const name = path.slice(from, to);
   return NAMES.has(name) ? name : undefined;
 }
