@@ -305,7 +305,7 @@ export class Committer {
       const code = isDiskError(error) ? error.code : undefined;
       if (code === "ENOENT" && disk.lstat(dirname(target)) === undefined) {
         disk.makeFolders(dirname(target));
-        disk.rename(staged, target);
+        this.#renameAcross(staged, target);
       } else if (code === "EXDEV") {
         // The output folder is on another file system: a copy beside the target can be renamed.
         const beside = join(dirname(target), `.${basename(target).slice(0, 100)}.${random.id()}.millrace-tmp`);
@@ -380,7 +380,7 @@ export class Committer {
     const manifest: Manifest = book.get(task.entity.id);
     const pattern = task.stage.pattern.text;
     const inputHashes = {
-      ...this.#declaredNow(task),
+      ...this.#declaredNow(task, category === "input"),
       ...inputHashesOf(outcome),
       ...(also ? { [also.path]: also.hash } : {}),
     };
@@ -410,14 +410,18 @@ export class Committer {
     return { is: "failed", error, category, retryAt: failure.nextRetryAt };
   }
 
-  /** The declared inputs as the table knows them: an attempt may fail before it has read them. */
-  #declaredNow(task: Task): Record<RelPath, ContentHash | null> {
+  /**
+   * The declared inputs as the table knows them: an attempt may fail before it has read them. One that could not be read
+   * counts as absent (`null`), so that the task is tried again as soon as its content is known.
+   */
+  #declaredNow(task: Task, isUnread: boolean): Record<RelPath, ContentHash | null> {
     const { table } = this.#look;
     const hashes: Record<RelPath, ContentHash | null> = {};
     for (const { path } of task.inputs) {
       const row = table.find(path);
       const hash = row === undefined ? undefined : table.hashOf(row);
       if (hash !== undefined) hashes[path] = hash;
+      else if (isUnread) hashes[path] = null;
     }
     return hashes;
   }

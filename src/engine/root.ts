@@ -383,12 +383,17 @@ export class Root {
     return changed.size;
   }
 
-  /** Paths that belong to no stage any more are none of ours. */
+  /** Paths that belong to no stage any more are none of ours, and what nobody makes any more is a source like any other. */
   #forgetStrangers(): void {
-    for (let row = 0; row < this.table.end; row++) {
-      if (this.table.pathOf(row) === undefined) continue;
-      const role = this.#stages.topology.role(this.table.roleOf(row));
-      if (!role.producer && role.sources.length === 0) this.table.remove(row);
+    const { table } = this;
+    for (let row = 0; row < table.end; row++) {
+      if (table.pathOf(row) === undefined) continue;
+      const { producer, sources } = this.#stages.topology.role(table.roleOf(row));
+      if (producer) continue;
+      const isSettling = table.statusOf(row) === "settling";
+      const isThere = isSettling || table.isPresent(row) || table.isRefused(row);
+      if (sources.length === 0 || !isThere) table.remove(row);
+      else if (!isSettling) table.setStatus(row, table.isPresent(row) ? "fresh" : "failed");
     }
     for (const path of this.settling.paths()) if (this.table.find(path) === undefined) this.settling.forget(path);
   }

@@ -33,6 +33,8 @@ export class MemoryDisk implements Disk {
   readonly #wallMs: () => number;
   #inodes = 0;
   #lastMs = 0;
+  /** Folders where another file system begins: nothing is renamed across. */
+  readonly mounts: Set<AbsPath> = new Set();
   /** Called before every operation; what it throws is what the operation throws. See `diskError`. */
   onOperation: ((operation: DiskOperation, path: AbsPath) => void) | undefined;
 
@@ -141,6 +143,7 @@ export class MemoryDisk implements Disk {
     const node = source.folder.entries.get(source.name);
     if (node === undefined) throw diskError("ENOENT", from);
     const target = this.#parentOf(to);
+    if (this.#mountOf(from) !== this.#mountOf(to)) throw diskError("EXDEV", to);
     const there = target.folder.entries.get(target.name);
     if (there === node) return;
     if (there?.kind === "folder" && node.kind !== "folder") throw diskError("EISDIR", to);
@@ -300,6 +303,10 @@ export class MemoryDisk implements Disk {
   #fresh(mode: number): NodeCommon {
     const now = this.#now();
     return { ino: ++this.#inodes, mtimeMs: now, ctimeMs: now, mode };
+  }
+
+  #mountOf(path: AbsPath): AbsPath | undefined {
+    return [...this.mounts].find((mount) => path.startsWith(`${mount}/`));
   }
 
   /** Every change gets a time of its own, as on kernels with multigrain timestamps. */
