@@ -44,8 +44,17 @@ export function loadDefinition(text: string, context: LoadContext): Loaded {
 
 /** The same for what a definition written as code exports by default; `text` is its source, used to find places. */
 export function loadCodeDefinition(exported: unknown, text: string, context: LoadContext): Loaded {
+  if (!isRecord(exported)) return { problems: [noDefinition(exported, codeLocator(text, context.file, undefined))] };
   const { value, faults } = plainCopy(exported);
   return check(value, codeLocator(text, context.file, value), faults, context);
+}
+
+/** Most often the code of a node that was put beside the definitions. */
+function noDefinition(exported: unknown, locator: Locator): Problem {
+  const message = `the default export is ${show(exported)}, and a definition is an object`;
+  const hint =
+    "write export default { stages: [ ... ] }; the code of a node goes into a folder below pipelines/, such as pipelines/nodes/";
+  return locate({ code: "M203", path: [], message, hint }, locator);
 }
 
 /** The defaults of design section 4. */
