@@ -105,8 +105,8 @@ export interface SpaceProbe {
 export type Look =
   | { readonly is: "absent" }
   | { readonly is: "file" | "folder"; readonly stat: FileStat }
-  /** There is something, but it cannot be a state: a link that leads outside, a FIFO, a socket, no permission. */
-  | { readonly is: "refused"; readonly reason: string };
+  /** There is something, but it cannot be a state: a link that leads outside, no permission; `isSpecial`: a FIFO, a socket or a device. */
+  | { readonly is: "refused"; readonly reason: string; readonly isSpecial?: true };
 
 /** A read that is proved untorn as far as a stat can: equal before and after, and a regular file all the while. */
 export type StateRead =

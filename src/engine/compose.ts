@@ -349,6 +349,7 @@ async function openForWork(
     const one = openRoot({ ...shared, root, pipelines, log, mode: "run" });
     if (!one.ok) return one;
     await one.value.root.open(enabled(pipelines), project.problems);
+    for (const found of one.value.root.stages.problems) onProblem(found);
     opened.push(one.value);
   }
   return ok(opened);

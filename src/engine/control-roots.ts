@@ -11,7 +11,7 @@ import { explainTask, taskReport } from "./reports.ts";
 import type { Root } from "./root.ts";
 import { runRoots } from "./run.ts";
 import { addUp, statusOfRoot, taskCounts } from "./status.ts";
-import { type IgnoreTest, whyNot } from "./why-not.ts";
+import { type IgnoreTest, isLeftOut, whyNot } from "./why-not.ts";
 
 interface Found {
   readonly root: Root;
@@ -64,14 +64,19 @@ export class RootsControl implements Shape.Control {
   async whyNot({ path }: { readonly path: string }): Promise<Result<Shape.WhyNotReport>> {
     const reasons: string[] = [];
     const tasks: Shape.TaskReport[] = [];
+    const held: Shape.TaskReport[] = [];
     for (const root of this.#roots) {
-      const found = whyNot(root, path, this.#options.ignored(root));
+      const ignored = this.#options.ignored(root);
+      const found = whyNot(root, path, ignored);
       reasons.push(...(this.#roots.length > 1 ? found.map((reason) => `${root.ports.name}: ${reason}`) : found));
-      for (const { task } of this.#tasksAround(root, path)) tasks.push(await taskReport(root, task));
+      const isOut = isLeftOut(root, path, ignored);
+      for (const { task } of this.#tasksAround(root, path)) {
+        const report = await taskReport(root, task);
+        tasks.push(report);
+        if (!isOut && report.status !== "fresh" && report.waitingFor.length > 0) held.push(report);
+      }
     }
-    for (const task of tasks)
-      if (task.status !== "fresh" && task.waitingFor.length > 0)
-        reasons.push(`${task.task} is ${task.status}: ${task.waitingFor.join("; ")}`);
+    for (const task of held) reasons.push(`${task.task} is ${task.status}: ${task.waitingFor.join("; ")}`);
     return ok({ version: 1, path, reasons, tasks });
   }
 

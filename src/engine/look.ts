@@ -28,7 +28,8 @@ export function look(path: RelPath, from: LookSources): boolean {
   const { table, reader, settling } = from;
   const row = table.find(path);
   const seen = reader.look(path);
-  if (seen.is === "absent") {
+  // FIFOs, sockets and devices are nobody's input and no fault: ignored, as if they were not there.
+  if (seen.is === "absent" || (seen.is === "refused" && seen.isSpecial)) {
     settling.forget(path);
     return row !== undefined && takeAbsent(row, from);
   }

@@ -316,8 +316,8 @@ export class Root {
   /** What cannot be looked at is told once; it stands in `problems` for as long as it is so. */
   #takeScanProblems(problems: readonly Problem[]): void {
     const known = new Set(this.#scanProblems.map(({ message }) => message));
-    this.#scanProblems = problems;
-    for (const found of problems) if (!known.has(found.message)) this.ports.log.problem(found);
+    this.#scanProblems = [...new Map(problems.map((found) => [found.message, found])).values()];
+    for (const found of this.#scanProblems) if (!known.has(found.message)) this.ports.log.problem(found);
   }
 
   /** Scans one folder that something happened in, however deep. */
@@ -330,6 +330,7 @@ export class Root {
       const bases = [{ path: base, depth: Infinity }];
       const found = await scanner.scan(bases);
       if (this.#closed) return;
+      this.#takeScanProblems([...this.#scanProblems, ...found.problems.map(scanProblem)]);
       const different = await findDifferences(found, bases, this.table, this.#stages.topology, clock);
       this.journey.hint([...different, base]);
     };

@@ -17,8 +17,14 @@ export function whyNot(root: Root, path: RelPath, ignored: IgnoreTest): string[]
   if (rule !== undefined) reasons.push(`${path} is ignored by the rule ${rule}`);
   const states = root.stages.topology.statesAt(path);
   if (states.length === 0) reasons.push(...noMatch(root, path));
-  for (const state of states) reasons.push(...whyNotState(root, state));
+  if (!isLeftOut(root, path, ignored)) for (const state of states) reasons.push(...whyNotState(root, state));
   return reasons;
+}
+
+/** Is the path ignored, by a rule or for its kind? Then that decides, whatever a task that would take it waits for. */
+export function isLeftOut(root: Root, path: RelPath, ignored: IgnoreTest): boolean {
+  const look = root.ports.reader.look(path);
+  return (look.is === "refused" && look.isSpecial === true) || ignored(path, look.is === "folder") !== undefined;
 }
 
 function noMatch(root: Root, path: RelPath): string[] {

@@ -143,7 +143,7 @@ class DiskStateReader implements StateReader {
     if (stat.kind === "file" && isFolder) return { is: "refused", reason: "file, not a folder" };
     if (stat.kind === "folder" && !isFolder) return { is: "refused", reason: "folder, not a file" };
     if (stat.kind === "file" || stat.kind === "folder") return { is: "found", at, stat };
-    return { is: "refused", reason: "FIFO, socket or device" };
+    return { is: "refused", reason: "FIFO, socket or device", isSpecial: true };
   }
 }
 
