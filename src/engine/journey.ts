@@ -1,16 +1,15 @@
-import { basename, join } from "node:path/posix";
-import type { AbsPath, EntityId, MonoMs, RelPath, Status, TaskKey, WallMs } from "../core/model/words.ts";
+import type { FailureRecord } from "../core/model/manifest.ts";
+import type { EntityId, MonoMs, RelPath, Status, TaskKey, WallMs } from "../core/model/words.ts";
 import type { Task, Topology } from "../core/plan/topology.ts";
 import { reasonsOf, type Verdict } from "../core/plan/verdict.ts";
 import { remainingMs } from "../core/resilience/retry.ts";
 import type { AttemptOutcome, Clock, Job, JobQueue, NodeRunner, Random, StageWork } from "../ports.ts";
 import { type Attempted, type Committed, Committer, type CommitPorts } from "./commit.ts";
-import { isDiskError } from "./disk-error.ts";
 import { type FactSources, judgeTask } from "./facts.ts";
 import type { Ending } from "./history.ts";
 import { learnHash, look, type LookSources } from "./look.ts";
 import { requestOf } from "./request.ts";
-import type { StageInForce } from "./stages.ts";
+import { failedForRoom, Staging } from "./staging.ts";
 
 /** How many paths are looked at before others get a turn. */
 const SLICE = 256;
@@ -38,6 +37,8 @@ interface Underway {
   readonly order: number;
   /** When its next try is due, as the failure's record has it and by our own clock; `undefined` for a first try. */
   readonly retry: { readonly at: WallMs; readonly dueAt: MonoMs } | undefined;
+  /** How it failed last, when it was judged. */
+  readonly failure: FailureRecord | undefined;
   attemptId: string | undefined;
   /** The code of the running attempt. */
   work: StageWork | undefined;
@@ -211,14 +212,14 @@ export class Journey {
     return this.#facts.stages().topology;
   }
 
-  /** Every task that changes of these states concern, what is made first first. */
-  #match(states: Iterable<RelPath>): Task[] {
+  /** Every task that changes of these states concern, what is made first first; not those that have just `made` them. */
+  #match(states: Iterable<RelPath>, made?: ReadonlyMap<RelPath, Task>): Task[] {
     const { table } = this.#look;
     const tasks = new Map<TaskKey, Task>();
     for (const path of states) {
       const row = table.find(path);
       const role = this.#topology.role(row === undefined ? this.#topology.roleNumber(path) : table.roleOf(row));
-      for (const task of this.#topology.affected(path, role)) putLast(tasks, task);
+      for (const task of this.#topology.affected(path, role, made?.get(path))) putLast(tasks, task);
       // A source that is gone leaves no trace.
       const isGone = row !== undefined && !table.isPresent(row) && table.statusOf(row) === undefined;
       if (isGone && !role.producer) table.remove(row);
@@ -286,7 +287,8 @@ export class Journey {
     const retry = this.#retryOf(task, verdict);
     const isLater = retry !== undefined && retry.dueAt > this.#ports.clock.monoMs();
     const notRunning = { attemptId: undefined, work: undefined, isDoubted: false };
-    this.#underway.set(task.key, { task, reasons, order, retry, ...notRunning });
+    const failure = this.#failureOf(task);
+    this.#underway.set(task.key, { task, reasons, order, retry, failure, ...notRunning });
     this.#setStatus(task, isLater ? "retrying" : "queued");
     this.#queue!.put({
       taskKey: task.key,
@@ -305,8 +307,14 @@ export class Journey {
     const begun = this.#underway.get(task.key)?.retry;
     if (begun?.at === retryAt) return begun;
     const { clock } = this.#ports;
-    const failure = this.#facts.book.get(task.entity.id).failures[task.stage.pattern.text];
+    const failure = this.#failureOf(task);
     return { at: retryAt, dueAt: clock.monoMs() + remainingMs(retryAt, failure?.delayMs ?? 0, clock.wallMs()) };
+  }
+
+  #failureOf(task: Task): FailureRecord | undefined {
+    const { failures } = this.#facts.book.get(task.entity.id);
+    const pattern = task.stage.pattern.text;
+    return Object.hasOwn(failures, pattern) ? failures[pattern] : undefined;
   }
 
   /** The task is no longer underway. */
@@ -358,16 +366,22 @@ export class Journey {
 
   #prepare(jobs: readonly Job[], batchId: string): Map<string, Prepared> {
     const attempts = new Map<string, Prepared>();
-    const batch: Batch = { id: batchId, folder: undefined };
+    const staging = new Staging(batchId, this.#ports);
     for (const job of jobs) {
       const underway = this.#underway.get(job.taskKey);
       if (!underway || this.#stopped) continue;
       const { task } = underway;
       const inForce = this.#facts.stages().of(task.stage);
       if (!inForce?.work) continue;
-      const { staged, noRoom } = this.#makeRoom(batch, attempts.size, task, inForce);
+      const { staged, noRoom } = staging.roomFor(attempts.size, task.path, inForce.lane);
       const runId = `${batchId}-${attempts.size}`;
-      const request = requestOf(task, inForce.work, { attemptId: runId, staged, root: this.#ports.root }, this.#facts);
+      const request = requestOf(
+        task,
+        inForce.work,
+        { attemptId: runId, staged, root: this.#ports.root },
+        underway.failure,
+        this.#facts,
+      );
       underway.attemptId = runId;
       underway.work = inForce.work;
       this.#running.add(task.key);
@@ -386,25 +400,6 @@ export class Journey {
       });
     }
     return attempts;
-  }
-
-  /** Where an attempt's result is staged, or what the disk says against it. */
-  #makeRoom(batch: Batch, number: number, task: Task, inForce: StageInForce): { staged: AbsPath; noRoom?: Error } {
-    try {
-      batch.folder ??= this.#ports.intents.makeBatch(batch.id);
-      return { staged: this.#stagedPath(batch.folder, number, task, inForce) };
-    } catch (error) {
-      if (!isDiskError(error)) throw error;
-      return { staged: "", noRoom: error };
-    }
-  }
-
-  /** A result that only we touch is a numbered file; one that a tool fills bears its final name in a folder of its own. */
-  #stagedPath(folder: AbsPath, number: number, task: Task, inForce: StageInForce): AbsPath {
-    if (inForce.lane === "batch") return join(folder, String(number));
-    const own = join(folder, String(number));
-    this.#ports.disk.makeFolders(own);
-    return join(own, basename(task.path));
   }
 
   #arrive(attempts: ReadonlyMap<string, Prepared>, outcome: AttemptOutcome): (Prepared & Attempted)[] {
@@ -465,8 +460,9 @@ export class Journey {
     if (this.#stopped) return;
     const sure = endings.filter((e) => isDone(e.result) && !doubted.has(e.task.key));
     const done = new Set(sure.map((e) => e.task.key));
+    const made = new Map(sure.map((e) => [e.task.path, e.task]));
     const states = endings.flatMap((e) => (e.result.is === "dropped" ? [e.result.path, e.task.path] : [e.task.path]));
-    const tasks = this.#match(states).filter((task) => !done.has(task.key));
+    const tasks = this.#match(states, made).filter((task) => !done.has(task.key));
     // What follows from the oldest file comes before the next file: chains end early, and their manifests are written once.
     this.#plan(tasks, Math.min(...endings.map((e) => e.order)));
   }
@@ -481,21 +477,10 @@ interface Prepared extends Omit<Attempted, "outcome"> {
   readonly noRoom: Error | undefined;
 }
 
-/** A batch and its folder, once there is one. */
-interface Batch {
-  readonly id: string;
-  folder: AbsPath | undefined;
-}
-
 /** Puts a task at the end: what is matched later comes after what it is made from. */
 function putLast(tasks: Map<TaskKey, Task>, task: Task): void {
   tasks.delete(task.key);
   tasks.set(task.key, task);
-}
-
-function failedForRoom(attemptId: string, { message }: Error): AttemptOutcome {
-  const error = `there is no room for the result: ${message}`;
-  return { kind: "failed", error, category: "resource", attemptId, reads: [], envReads: [], durationMs: 0, log: "" };
 }
 
 function isDone(result: Committed): boolean {

@@ -7,11 +7,12 @@ import type { Stage } from "../core/model/pipeline.ts";
 import type { AttemptRequest, InputItem, InputSet, StageWork } from "../ports.ts";
 import { type FactSources, signatureOf } from "./facts.ts";
 
-/** The request for one attempt of a task, from what the table and the manifest know now. */
+/** The request for one attempt of a task, from what the table knows now and the failure it was judged with. */
 export function requestOf(
   task: Task,
   work: StageWork,
   place: { readonly attemptId: string; readonly staged: AbsPath; readonly root: AbsPath },
+  failure: FailureRecord | undefined,
   from: FactSources,
 ): AttemptRequest {
   const { topology } = from.stages();
@@ -40,7 +41,7 @@ export function requestOf(
       .filter(({ stage }) => !inputs.some(({ name }) => name === stage.id))
       .map(({ stage, path }) => set(stage.id, stage, path)),
     output: { path: task.path, staged: place.staged },
-    attempt: attemptNumber(task, from),
+    attempt: attemptNumber(task, failure, from),
     idempotencyKey: idempotencyKey(task, from),
   };
 }
@@ -51,19 +52,12 @@ function hasSameIds(a: Stage, b: Stage): boolean {
 }
 
 /** 1 for the first try under today's signature, counting on from the recorded failure. */
-function attemptNumber(task: Task, from: FactSources): number {
-  const failure = failureOf(task, from);
+function attemptNumber(task: Task, failure: FailureRecord | undefined, from: FactSources): number {
   const code = from.stages().of(task.stage).code;
   if (!failure || !code) return 1;
   const now = Object.fromEntries(Object.keys(failure.inputHashes).map((path) => [path, knownHash(path, from)]));
   const env = Object.fromEntries(Object.keys(failure.envHashes ?? {}).map((name) => [name, from.envHash(name)]));
   return signatureOf(now, code, env) === failure.signature ? failure.attempts + 1 : 1;
-}
-
-function failureOf(task: Task, from: FactSources): FailureRecord | undefined {
-  const { failures } = from.book.get(task.entity.id);
-  const pattern = task.stage.pattern.text;
-  return Object.hasOwn(failures, pattern) ? failures[pattern] : undefined;
 }
 
 /** The same for every try of the same work: the task, its code and its inputs' contents. */

@@ -69,10 +69,9 @@ export class FileManifestStore implements ManifestStore {
     database.data = clean;
     try {
       database.write();
-    } catch (error) {
-      // What it holds was not written.
+    } finally {
+      // It is seldom read soon again, and what it would take to know the file's new stat is what reading it anew begins with.
       this.#databases.delete(manifest.entityId);
-      throw error;
     }
   }
 
@@ -196,7 +195,6 @@ class ManifestFile implements SyncAdapter<Manifest | null> {
     }
     this.#text = undefined;
     this.#writer.write(this.path, text, { sync: this.isSynced });
-    this.stat = this.#disk.lstat(this.path);
     this.#text = text;
     this.damage = undefined;
   }

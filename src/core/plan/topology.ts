@@ -200,23 +200,26 @@ export class Topology {
   /**
    * Every task that a change of the state at `path` may concern: its own producer, then all that is made from it,
    * across pipelines, each once, what is made first first.
+   *
+   * @param made the task whose result was just put there, where that is known: it is then not among the answers
    */
-  affected(path: RelPath, role: Role): Task[] {
+  affected(path: RelPath, role: Role, made?: Task): Task[] {
     const tasks = new Map<TaskKey, Task>();
-    if (role.producer) {
+    const isKnown = made !== undefined && role.producer === made.stage;
+    if (role.producer && !isKnown) {
       const own = this.producerTask(path);
       if (own) tasks.set(own.key, own);
     }
-    this.#collect(path, role, tasks);
+    this.#collect(path, role, tasks, isKnown ? made : undefined);
     return [...tasks.values()];
   }
 
-  #collect(path: RelPath, role: Role, tasks: Map<TaskKey, Task>): void {
+  #collect(path: RelPath, role: Role, tasks: Map<TaskKey, Task>, made?: Task): void {
     const stages: Stage[] = role.producer ? [role.producer, ...role.sources] : [...role.sources];
     for (const stage of stages) {
       const users = this.#descendants.get(stage.key)!;
       if (users.length === 0) continue;
-      const vars = this.#varsAt(stage, path);
+      const vars = stage === made?.stage ? made.entity.vars : this.#varsAt(stage, path);
       if (!vars) continue;
       for (const user of users) this.#add(user, vars, tasks);
     }
