@@ -48,7 +48,10 @@ export class FileManifestStore implements ManifestStore {
   }
 
   read(id: EntityId): Result<Manifest | undefined> {
-    const database = this.#look(id);
+    const stat = this.#statOf(id);
+    // A new entity, of which there are many: nothing is made or kept for it.
+    if (stat === undefined && !this.#databases.has(id)) return ok(undefined);
+    const database = this.#look(id, stat);
     return database.file.refusal === undefined ? ok(database.data ?? undefined) : fail(database.file.refusal);
   }
 
@@ -57,7 +60,7 @@ export class FileManifestStore implements ManifestStore {
     const sync = options.sync === true;
     const clean = manifestOf(manifest);
     if (typeof clean === "string") throw new InternalError(`the manifest to be written ${clean}`);
-    const database = this.#look(manifest.entityId);
+    const database = this.#look(manifest.entityId, this.#statOf(manifest.entityId));
     const { refusal } = database.file;
     if (refusal !== undefined) throw new InternalError(`a refused manifest was written: ${refusal.message}`);
     if (isEmpty(clean)) {
@@ -94,13 +97,16 @@ export class FileManifestStore implements ManifestStore {
     return manifestFileName(id, hashBytes) === name ? [id] : [];
   }
 
-  /** The database of an entity as its file is now. */
-  #look(id: EntityId): Database {
+  #statOf(id: EntityId): FileStat | undefined {
+    return this.#ports.disk.lstat(`${this.#root}/${this.fileOf(id)}`);
+  }
+
+  /** The database of an entity as its file, of this stat, is now. */
+  #look(id: EntityId, stat: FileStat | undefined): Database {
     const known = this.#databases.get(id);
     const database =
       known ?? new Database(new ManifestFile(id, this.#root, this.fileOf(id), this.#ports, this.#writer));
     const { file } = database;
-    const stat = this.#ports.disk.lstat(file.path);
     if (known === undefined || !isCurrent(file.stat, stat)) {
       // Only what was read to its end is kept.
       this.#databases.delete(id);
