@@ -212,7 +212,7 @@ export interface ManifestStore {
   fileOf(id: EntityId): RelPath;
 }
 
-/** One state that a commit is about to put in place or to retract. */
+/** One state that a commit is about to put in place or to retract, or a source that it is about to record. */
 export interface IntentRecord {
   readonly taskKey: TaskKey;
   readonly entityId: EntityId;
@@ -220,7 +220,7 @@ export interface IntentRecord {
   readonly pattern: string;
   /** Where the state goes, relative to the root; a folder state ends with `/`. */
   readonly path: RelPath;
-  /** Where it waits, relative to the batch folder; empty for a retraction. */
+  /** Where it waits, relative to the batch folder; empty for a retraction and for a source. */
   readonly staged: RelPath;
   /** What the manifest will say; `null` retracts the state. */
   readonly record: StateRecord | null;

@@ -39,10 +39,19 @@ export interface CommitPorts {
   readonly intents: IntentStore;
 }
 
+/** A source's record, and where it goes. */
+interface SourceEntry {
+  readonly entityId: EntityId;
+  readonly pattern: string;
+  readonly record: StateRecord;
+}
+
 /** A result that has passed every check and waits for its rename. */
 interface Ready {
   readonly attempt: Attempted;
   readonly record: StateRecord;
+  /** Records of the sources it was made from. */
+  readonly sources: readonly SourceEntry[];
   /** Whether bytes are to be moved into place; else what lies there already is the result. */
   readonly publish: boolean;
 }
@@ -212,7 +221,8 @@ export class Committer {
   }
 
   #ready(attempt: Attempted, hash: ContentHash | null, publish: boolean): Ready {
-    return { attempt, record: this.#recordFor(attempt, hash), publish };
+    const record = this.#recordFor(attempt, hash);
+    return { attempt, record, sources: this.#sourcesOf(attempt, record), publish };
   }
 
   #recordFor({ task, inForce, outcome, runId }: Attempted, contentHash: ContentHash | null): StateRecord {
@@ -247,7 +257,7 @@ export class Committer {
   #announce(ready: readonly Ready[]): Map<Ready, unknown> {
     const faults = new Map<Ready, unknown>();
     for (const [batchId, results] of Map.groupBy(ready, (r) => r.attempt.batchId)) {
-      const records = [...(this.#announced.get(batchId) ?? []), ...results.map(intentRecord)];
+      const records = [...(this.#announced.get(batchId) ?? []), ...results.flatMap(intentRecords)];
       const sync = results.some((r) => r.attempt.task.stage.durability === "sync");
       try {
         this.#ports.intents.write({ version: 1, batchId, records }, { sync });
@@ -264,13 +274,13 @@ export class Committer {
     this.#announced.delete(batchId);
   }
 
-  #publish({ attempt, record, publish }: Ready): Committed {
+  #publish({ attempt, record, sources, publish }: Ready): Committed {
     const { task, batchId, request } = attempt;
     const before = this.#recordOf(task);
     if (publish) this.#moveIntoPlace(task.stage, task.path, request.output.staged);
     this.#remember(task.path, record.contentHash);
     const sync = task.stage.durability === "sync";
-    this.#record(attempt, record, { sync, ...(publish ? { batchId } : {}) });
+    this.#record(task, record, sources, { sync, ...(publish ? { batchId } : {}) });
     if (sync) this.#facts.book.flush(task.entity.id);
     if (record.contentHash === null) return { is: "skipped", hash: null };
     const unchanged = !publish || before?.contentHash === record.contentHash;
@@ -343,44 +353,39 @@ export class Committer {
     else table.setAbsent(row);
   }
 
-  #record(attempt: Attempted, record: StateRecord, options: { batchId?: string; sync: boolean }): void {
+  #record(
+    task: Task,
+    record: StateRecord,
+    sources: readonly SourceEntry[],
+    options: { batchId?: string; sync: boolean },
+  ): void {
     const { book } = this.#facts;
-    const { task } = attempt;
     const pattern = task.stage.pattern.text;
     let manifest = withEntry(book.get(task.entity.id), "states", pattern, record);
     if (Object.hasOwn(manifest.failures, pattern)) manifest = withEntry(manifest, "failures", pattern, undefined);
     book.put(manifest, options);
-    this.#recordSources(attempt, record);
+    for (const source of sources)
+      book.put(withEntry(book.get(source.entityId), "states", source.pattern, source.record), options);
   }
 
-  /** The sources a task was made from are states of their entities, too. */
-  #recordSources({ task, runId }: Attempted, record: StateRecord): void {
+  /** The sources a task was made from are states of their entities, too: the records that the manifests lack. */
+  #sourcesOf({ task, runId }: Attempted, record: StateRecord): SourceEntry[] {
     const { topology } = this.#facts.stages();
+    const entries: SourceEntry[] = [];
     // What was read beside the declared inputs is of other ancestors.
     const readMore = Object.keys(record.inputHashes).length > task.inputs.length;
     for (const { stage, path } of readMore ? [...task.inputs, ...topology.ancestorsOf(task)] : task.inputs) {
       const contentHash = Object.hasOwn(record.inputHashes, path) ? record.inputHashes[path] : undefined;
       if (stage.type !== "source" || contentHash == null || topology.role(topology.roleNumber(path)).producer) continue;
       const vars = topology.varsOf(stage, path);
-      if (vars)
-        this.#recordSource(entityIdOf(stage.pattern, vars), stage.pattern.text, stage.key, path, contentHash, runId);
+      if (!vars) continue;
+      const [entityId, pattern] = [entityIdOf(stage.pattern, vars), stage.pattern.text];
+      const { states } = this.#facts.book.get(entityId);
+      if (Object.hasOwn(states, pattern) && states[pattern]!.contentHash === contentHash) continue;
+      const now = this.#look.clock.wallMs();
+      entries.push({ entityId, pattern, record: sourceRecord(path, contentHash, stage.key, runId, now) });
     }
-  }
-
-  #recordSource(
-    id: EntityId,
-    pattern: string,
-    by: string,
-    path: RelPath,
-    contentHash: ContentHash,
-    runId: string,
-  ): void {
-    const { book } = this.#facts;
-    const manifest = book.get(id);
-    if (Object.hasOwn(manifest.states, pattern) && manifest.states[pattern]!.contentHash === contentHash) return;
-    book.put(
-      withEntry(manifest, "states", pattern, sourceRecord(path, contentHash, by, runId, this.#look.clock.wallMs())),
-    );
+    return entries;
   }
 
   // ------------------------------------------------------------ failures
@@ -444,15 +449,10 @@ export class Committer {
   }
 }
 
-function intentRecord({ attempt: { task, request }, record }: Ready): IntentRecord {
-  return {
-    taskKey: task.key,
-    entityId: task.entity.id,
-    pattern: task.stage.pattern.text,
-    path: task.path,
-    staged: basename(request.output.staged),
-    record,
-  };
+function intentRecords({ attempt: { task, request }, record, sources }: Ready): IntentRecord[] {
+  const entry = { entityId: task.entity.id, pattern: task.stage.pattern.text, record };
+  const own = { ...entry, taskKey: task.key, path: task.path, staged: basename(request.output.staged) };
+  return [own, ...sources.map((source) => ({ ...source, taskKey: task.key, path: source.record.path, staged: "" }))];
 }
 
 /** A source's record in its entity's manifest. */

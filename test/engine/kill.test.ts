@@ -91,6 +91,7 @@ describe("a process that is killed after any operation on the disk", () => {
       expect(calm.news()).toHaveLength(story.attempts);
       const wanted = calm.files();
       const trash = calm.trashed();
+      const recorded = Object.keys(calm.manifest("1").states).toSorted();
       const total = calm.operations;
       expect(total).toBeGreaterThan(20);
 
@@ -102,6 +103,7 @@ describe("a process that is killed after any operation on the disk", () => {
         const told = `killed after operation ${last} of ${total}`;
         expect(rig.files(), told).toEqual(wanted);
         expect(rig.news().length, told).toBeLessThanOrEqual(story.attempts + 1);
+        expect(Object.keys(rig.manifest("1").states).toSorted(), told).toEqual(recorded);
         // Nothing of ours was taken for an edit, and no edit was lost.
         expect([rig.own("tmp"), rig.trashed()], told).toEqual([[], trash]);
         await rig.restart();
