@@ -88,7 +88,7 @@ async function act(rig: EngineRig, { do: what, ...step }: Step): Promise<void> {
   const output = step.stage && step.id ? OUTPUT[step.stage](step.id) : "";
   const controls = rig.root.controls;
   const now = new Date(rig.clock.wallMs()).toISOString();
-  switch (what) {
+  switch (what!) {
     case "write":
       rig.put(input, step.text!);
       return told(input);

@@ -79,7 +79,8 @@ export class ScriptedRunner implements NodeRunner {
   }
 
   async inspect({ node }: InspectRequest): Promise<Result<NodeCode>> {
-    if (this.broken.has(String(node.data["expression"]))) return fail(problem("M311", "it does not compile", "fix it"));
+    if (this.broken.has(node.data["expression"] as string))
+      return fail(problem("M311", "it does not compile", "fix it"));
     return ok({
       codeHash: hashBytes(canonicalJson([node.typeId, node.data])),
       paramsHash: "",
@@ -132,7 +133,7 @@ export class ScriptedRunner implements NodeRunner {
     const common = { attemptId, reads, envReads, durationMs: 1, log: "" };
     const input = this.#read(request.inputs[0]!, reads);
     if (input === undefined) return { ...common, kind: "overtaken", path: request.inputs[0]!.items[0]!.path };
-    const expression = String(work.node.data["expression"] ?? "");
+    const expression = (work.node.data["expression"] as string | undefined) ?? "";
     const attempt: ScriptedAttempt = {
       task,
       input,
