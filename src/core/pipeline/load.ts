@@ -90,7 +90,7 @@ function withoutEchoes(faults: readonly Fault[]): readonly Fault[] {
   const seen = new Set<string>();
   return faults.filter((fault) => {
     const key = JSON.stringify([fault.path, fault.code, fault.at]);
-    return seen.size === seen.add(key).size ? false : true;
+    return seen.size !== seen.add(key).size;
   });
 }
 
