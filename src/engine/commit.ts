@@ -1,6 +1,6 @@
 import { basename, dirname, join } from "node:path/posix";
 import type { ErrorCategory, FailureRecord, Manifest, StateRecord } from "../core/model/manifest.ts";
-import { ACCEPTED, SOURCE_CODE_HASH } from "../core/model/manifest.ts";
+import { ACCEPTED, HOPELESS, SOURCE_CODE_HASH } from "../core/model/manifest.ts";
 import type { TaskStage } from "../core/model/pipeline.ts";
 import type { AbsPath, ContentHash, EntityId, RelPath } from "../core/model/words.ts";
 import { entityIdOf } from "../core/pattern/pattern.ts";
@@ -207,7 +207,7 @@ export class Committer {
   #failForeign(attempt: Attempted, current: ContentHash, claimedBy: string): Committed {
     const { path } = attempt.task;
     const error = `foreign-file: ${path} is there already and is a source of ${claimedBy}; "accept" takes it as the result, removing it lets the task run`;
-    return this.#fail(attempt, error, "output", undefined, { path, hash: current });
+    return this.#fail(attempt, error, "foreign", undefined, { path, hash: current });
   }
 
   /** The run chose to make nothing: an older result of ours goes to the trash, an edited one stays. */
@@ -412,8 +412,7 @@ export class Committer {
     const again = before?.signature === signature ? before : undefined;
     const attempts = (again?.attempts ?? 0) + 1;
     const now = clock.wallMs();
-    const hopeless = category === "definition" || also !== undefined;
-    const next = hopeless
+    const next = HOPELESS.has(category)
       ? undefined
       : nextRetry(task.stage.retryPolicy, attempts, now, this.#ports.random.next(), retryAfterMs);
     const failure: FailureRecord = {

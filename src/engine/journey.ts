@@ -30,6 +30,9 @@ export interface JourneyPorts extends CommitPorts {
   readonly onChange: () => void;
 }
 
+/** Verdicts that let a running attempt come to its end: its result is wanted, or no worse than waiting for it. */
+const MAY_END: ReadonlySet<string> = new Set(["fresh", "skipped", "held"]);
+
 /** A task between its verdict and its end. */
 interface Underway {
   readonly task: Task;
@@ -270,8 +273,7 @@ export class Journey {
     if (underway?.attemptId !== undefined) {
       underway.isDoubted = true;
       // Its end is looked at anyway; only what has become pointless is cut short.
-      if (!verdict.due && verdict.status !== "fresh" && verdict.status !== "skipped")
-        this.#ports.runner.cancel(underway.attemptId);
+      if (!verdict.due && !MAY_END.has(verdict.status)) this.#ports.runner.cancel(underway.attemptId);
       return;
     }
     if (!verdict.due || !this.#queue) {

@@ -26,6 +26,7 @@ const CATEGORIES: ReadonlySet<unknown> = new Set<ErrorCategory>([
   "input",
   "output",
   "definition",
+  "foreign",
   "resource",
 ]);
 

@@ -8,7 +8,11 @@ export type ErrorCategory =
   | "input" // an input cannot be read
   | "output" // the result cannot be put in its place
   | "definition" // the node cannot run at all as it is written: no retry before an edit
+  | "foreign" // another pipeline's source is in the output's place: no retry before it is accepted or gone
   | "resource"; // the machine: disk full, too many open files
+
+/** Failures that no other try of the same work can mend: no retry comes by itself. */
+export const HOPELESS: ReadonlySet<ErrorCategory> = new Set<ErrorCategory>(["definition", "foreign"]);
 
 /**
  * One state of an entity, as its manifest keeps it.

@@ -1,4 +1,4 @@
-import type { FailureRecord, StateRecord } from "../model/manifest.ts";
+import { type FailureRecord, HOPELESS, type StateRecord } from "../model/manifest.ts";
 import type { ContentHash, Evidence, ReasonCode, RelPath, Status, WallMs } from "../model/words.ts";
 
 /** What is known of one declared input when a task is judged. */
@@ -202,21 +202,27 @@ function keepsEdit({ keepEdits, forced, record, outputHash }: TaskFacts): boolea
   return keepEdits && edited && !forced;
 }
 
+/** What a failure under today's signature means; `undefined` when the next attempt may start. */
+function judgeFailure(
+  facts: TaskFacts,
+  failure: FailureRecord,
+): Pick<Verdict, "status" | "due" | "retryAt"> | undefined {
+  if (HOPELESS.has(failure.category)) return { status: "failed", due: false };
+  if (failure.attempts >= facts.maxAttempts) return { status: "quarantined", due: false };
+  const retryAt = failure.nextRetryAt === null ? Number.NaN : Date.parse(failure.nextRetryAt);
+  // Set aside under a policy that allowed fewer attempts: the next one is due at once.
+  if (Number.isNaN(retryAt)) return undefined;
+  return facts.held ? { status: "held", due: false } : { status: "retrying", due: true, retryAt };
+}
+
 function judgeReady(facts: TaskFacts, evidence: readonly Evidence[]): Verdict {
   if (evidence.length === 0) {
     const status = facts.record?.contentHash === null ? "skipped" : "fresh";
     return { status, due: false, evidence, waitingFor: [] };
   }
   const { failure } = facts;
-  if (failure && facts.sameFailure) {
-    const retryAt = failure.nextRetryAt === null ? undefined : Date.parse(failure.nextRetryAt);
-    const settled = retryAt === undefined || Number.isNaN(retryAt);
-    if (settled) {
-      const status = failure.attempts >= facts.maxAttempts ? "quarantined" : "failed";
-      return { status, due: false, evidence, waitingFor: [] };
-    }
-    return { status: facts.held ? "held" : "retrying", due: !facts.held, retryAt, evidence, waitingFor: [] };
-  }
+  const failed = failure && facts.sameFailure ? judgeFailure(facts, failure) : undefined;
+  if (failed) return { evidence, waitingFor: [], ...failed };
   if (!facts.code)
     return { status: "failed", due: false, evidence, waitingFor: ["the node cannot run as it is written"] };
   if (keepsEdit(facts)) return { status: "held", due: false, evidence, waitingFor: [KEPT_EDIT] };

@@ -177,10 +177,16 @@ describe("a task that failed", () => {
     expect(judge(facts({ ...failed, failure: last }))).toMatchObject({ status: "quarantined", due: false });
   });
   test("is failed when no other attempt can help", () => {
-    expect(judge(facts({ ...failed, failure: { ...failure, nextRetryAt: null } }))).toMatchObject({
+    expect(
+      judge(facts({ ...failed, failure: { ...failure, category: "definition", nextRetryAt: null } })),
+    ).toMatchObject({
       status: "failed",
       due: false,
     });
+  });
+  test("goes on at once when more attempts are allowed than when it was set aside", () => {
+    const last = { ...failure, attempts: 2, nextRetryAt: null };
+    expect(judge(facts({ ...failed, failure: last }))).toMatchObject({ status: "missing", due: true });
   });
   test("gets a first attempt at once when anything of its signature changed", () => {
     expect(judge(facts({ ...failed, sameFailure: false }))).toMatchObject({ status: "missing", due: true });
