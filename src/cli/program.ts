@@ -40,7 +40,9 @@ function createProgram(world: World, onExit: (code: number) => void): Command {
     .usage("[flags] <command> [targets] [flags]")
     .version(VERSION, "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help")
-    .helpCommand("help [command]", "print the help of a command")
+    .addHelpCommand(
+      new Command("help").argument("[command]").summary("print the help of a command").helpGroup("Set up:"),
+    )
     .configureHelp({ showGlobalOptions: true, ...helpStyle(world), subcommandTerm: (command) => command.name() })
     .configureOutput({
       writeOut: (text) => world.out.write(text),
@@ -111,9 +113,22 @@ function examplesOf({ examples }: CommandSpec): string {
   return ["", "Examples:", ...examples.map(([line, does]) => `  millrace ${line.padEnd(width)}  # ${does}`)].join("\n");
 }
 
+const TITLES: Readonly<Record<string, string>> = {
+  "Options:": "Flags:",
+  "Global Options:": "Flags of every command:",
+};
+
 function helpStyle(world: World): Partial<Help> {
   const style = createStyle(wantsColours(world.out.isTerminal, world.env, true));
-  return { styleTitle: style.bold, styleSubcommandText: style.name, styleOptionTerm: style.name };
+  return {
+    // The words of the rest: flags, with what they are left out as in brackets.
+    styleTitle: (title) => style.bold(TITLES[title] ?? title),
+    styleUsage: (usage) => usage.replace("[options]", "[flags]"),
+    optionDescription: ({ description, defaultValueDescription: otherwise }) =>
+      otherwise === undefined ? description : `${description} (${otherwise})`,
+    styleSubcommandText: style.name,
+    styleOptionTerm: style.name,
+  };
 }
 
 function misuse(error: CommanderError, argv: readonly string[], world: World): number {

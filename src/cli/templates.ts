@@ -71,7 +71,7 @@ export const INIT_FILES: readonly NewFile[] = [
 export function pipelineFiles(name: string, template: PipelineTemplate): readonly NewFile[] {
   const { extension, comment, node } = PIPELINES[template](name);
   const text = `// ${comment}
-// Drop files into state/${name}/in, results appear in state/${name}/out.
+// Drop files into ${inputFolderOf(name)}, results appear in state/${name}/out.
 {
   "name": ${JSON.stringify(name)},
   "stateRoot": "state/",
@@ -79,13 +79,23 @@ export function pipelineFiles(name: string, template: PipelineTemplate): readonl
     { "id": "in", "type": "source", "pattern": "${name}/in/{id}.txt" },
     {
       "id": "out", "type": "transform", "input": "in", "pattern": "${name}/out/{id}.${extension}",
-      "node": ${JSON.stringify(node)}
+      "node": ${onOneLine(node)}
     }
   ]
 }
 `;
   const definition: NewFile = { path: `pipelines/${name}.json`, text };
   return template === "module" ? [definition, ...nodeFiles(name)] : [definition];
+}
+
+/** The folder, relative to the project's, that a new pipeline's files are dropped into. */
+export function inputFolderOf(name: string): string {
+  return `state/${name}/in`;
+}
+
+/** JSON on one line, with the spaces that people put there. */
+function onOneLine(value: unknown): string {
+  return JSON.stringify(value, undefined, 1).replaceAll(/\n */g, " ");
 }
 
 interface PipelineParts {
@@ -133,7 +143,7 @@ interface Given {
 }
 
 export default function run({ input, params }: Given): string {
-  return input.content.toUpperCase() + (params?.mark ?? "");
+  return input.content.trimEnd().toUpperCase() + (params?.mark ?? "") + "\\n";
 }
 `;
   return [{ path: `pipelines/nodes/${name}.ts`, text }];

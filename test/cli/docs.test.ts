@@ -57,7 +57,7 @@ describe("docs/cli.md", () => {
   test("the help of each command shows the same flags", async () => {
     for (const { name, flags, args } of COMMANDS) {
       const { out } = await millrace(`${name} --help`);
-      const options = out.split("\nOptions:\n")[1]?.split("\n\n")[0] ?? "";
+      const options = out.split("\nFlags:\n")[1]?.split("\n\n")[0] ?? "";
       const shown = Array.from(options.matchAll(/^ {2}(-\S.*?)(?: {2,}|$)/gm), ([, flag]) => flag);
       expect(shown, name).toEqual([...flags.map((flag) => flag.flags), "-h, --help"]);
       expect(out.split("\n")[0], name).toContain(args.map(({ form }) => form).join(" "));

@@ -34,8 +34,8 @@ describe("what is scaffolded loads as it is", () => {
     const { default: run } = (await import(`data:text/javascript,${encodeURIComponent(stripTypes(module!.text))}`)) as {
       default: (given: object) => string;
     };
-    expect(run({ input: { content: "hi" }, params: { mark: "!" } })).toBe("HI!");
-    expect(run({ input: { content: "hi" } })).toBe("HI");
+    expect(run({ input: { content: "hi" }, params: { mark: "!" } })).toBe("HI!\n");
+    expect(run({ input: { content: "hi\n" } })).toBe("HI\n");
   });
 });
 
@@ -97,9 +97,13 @@ next:
 describe("new", () => {
   test("writes a pipeline, and its module where it has one", async () => {
     const { out, files } = await millrace("new pipeline notes --template module");
-    expect([...files.keys()]).toEqual(["/project/pipelines/notes.json", "/project/pipelines/nodes/notes.ts"]);
+    expect([...files.keys()]).toEqual([
+      "/project/pipelines/notes.json",
+      "/project/pipelines/nodes/notes.ts",
+      "/project/state/notes/in/",
+    ]);
     expect(out).toBe(
-      "created  pipelines/notes.json\ncreated  pipelines/nodes/notes.ts\n\nnext:\n  millrace validate\n  millrace run\n",
+      'created  pipelines/notes.json\ncreated  pipelines/nodes/notes.ts\ncreated  state/notes/in/\n\nnext:\n  echo "hello world" > state/notes/in/001.txt\n  millrace run\n',
     );
   });
 

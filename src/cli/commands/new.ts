@@ -3,7 +3,7 @@ import { problem } from "../../core/model/problem.ts";
 import type { Run } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
 import { sayCreated, tryToWrite, writeNewFiles } from "../new-files.ts";
-import { nodeFiles, pipelineFiles, type PipelineTemplate } from "../templates.ts";
+import { inputFolderOf, nodeFiles, pipelineFiles, type PipelineTemplate } from "../templates.ts";
 
 /** Names that are also safe as file names, folder names and words of a command line. */
 const NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/;
@@ -33,8 +33,15 @@ export const run: Run<{ readonly template?: PipelineTemplate }> = async (
       ),
     );
   }
-  const written = tryToWrite(() => writeNewFiles(files, context.projectFolder, wanted));
+  const inputFolder = inputFolderOf(name);
+  const written = tryToWrite(() => {
+    const report = writeNewFiles(files, context.projectFolder, wanted);
+    if (kind === "node") return report;
+    files.makeFolders(join(context.projectFolder, inputFolder));
+    return { ...report, created: [...report.created, `${inputFolder}/`] };
+  });
   if (!written.ok) return context.refuse(written.problems);
-  sayCreated(context, written.value, kind === "node" ? [] : ["millrace validate", "millrace run"]);
+  const next = [`echo "hello world" > ${inputFolder}/001.txt`, "millrace run"];
+  sayCreated(context, written.value, kind === "node" ? [] : next);
   return EXIT.done;
 };

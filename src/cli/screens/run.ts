@@ -23,6 +23,8 @@ export function attentionLines(report: RunReport, screen: Screen): string[] {
 /** `2 ran, 0 failed, 3 fresh`, or `nothing to do: 4 fresh`. Zeros of other words are left out. */
 function summaryLine({ results, counts, failed }: RunReport): string {
   const attempts = RESULTS.some((word) => (results[word] ?? 0) > 0);
+  if (!attempts && Object.values(counts).every((count) => count === 0) && !failed)
+    return "nothing to do: there are no files for any stage yet";
   if (!attempts) return `${failed ? "nothing could run" : "nothing to do"}: ${countWords(counts)}`;
   const did = RESULTS.filter((word) => word === "ran" || word === "failed" || (results[word] ?? 0) > 0);
   const rest = countWords(counts, ["fresh", ...(results.failed === undefined ? [] : (["failed"] as const))]);
