@@ -25,6 +25,8 @@ const SOURCE = join(CHECKOUT, "src/cli/main.ts");
 /** How long a condition may take to come true; generous, since it is only ever waited out by a failing test. */
 const DEADLINE_MS = 20_000;
 const POLL_MS = 5;
+/** In the line that a daemon logs when it is ready. */
+const READY = '"event":"ready"';
 
 /** The built program when it is newer than every source, else the sources. */
 const PROGRAM: string = isBuiltNewest() ? BUILT : SOURCE;
@@ -153,7 +155,7 @@ export class Daemon {
 
   /** Resolves when the first scan is done and the watcher lives. */
   async ready(): Promise<this> {
-    const isReady = (): boolean => this.#process.stdout.includes('"event":"ready"');
+    const isReady = (): boolean => this.#process.stdout.includes(READY);
     await until(() => isReady() || this.hasEnded, "the daemon is ready");
     if (!isReady()) throw new Error(`the daemon ended: ${this.#process.stdout}${this.#process.stderr}`);
     return this;
@@ -375,6 +377,8 @@ export class Project {
       for (const survivor of this.survivors()) process.kill(Number(survivor.split(" ")[0]), "SIGKILL");
       rmSync(this.dir, { recursive: true, force: true });
     }
+    const noise = this.#processes.filter(({ stdout, stderr }) => stdout.includes(READY) && stderr !== "");
+    if (noise.length > 0) throw new Error(`a daemon wrote to stderr: ${noise.map(({ stderr }) => stderr).join("\n")}`);
   }
 }
 
