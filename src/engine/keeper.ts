@@ -1,0 +1,223 @@
+import type { AbsPath, EntityId, StageKey, TaskKey } from "../core/model/words.ts";
+import type { StateTable } from "../core/plan/state-table.ts";
+import type { Task } from "../core/plan/topology.ts";
+import type { AttemptRow, Controls, ControlsStore, Disk, IndexStore, IntentStore, Ledger, Log } from "../ports.ts";
+import { isDiskError } from "./disk-error.ts";
+import { type Ending, rowOf } from "./history.ts";
+import type { ManifestBook } from "./manifest-book.ts";
+import type { NamedTimers } from "./named-timers.ts";
+import { loadSnapshot, saveSnapshot, type SnapshotMeta } from "./snapshot.ts";
+import type { StagesInForce } from "./stages.ts";
+
+/** How long a manifest may wait for the next stage of its entity, in milliseconds. */
+const MANIFEST_DELAY_MS = 100;
+/** How long a root must be quiet before its index is saved, in milliseconds. */
+const SAVE_DELAY_MS = 2000;
+/** How often the counters for `status` are saved while things change, in milliseconds. */
+const STATUS_DELAY_MS = 1000;
+/** How many ended attempts are kept for the ledger while it cannot be written. */
+const HISTORY_KEPT = 10_000;
+
+export interface KeeperSources {
+  readonly root: AbsPath;
+  readonly disk: Disk;
+  readonly ledger: Ledger;
+  readonly index: IndexStore;
+  readonly controls: ControlsStore;
+  readonly intents: IntentStore;
+  readonly log: Log;
+  readonly timers: NamedTimers;
+  readonly table: StateTable;
+  readonly book: () => ManifestBook;
+  readonly stages: () => StagesInForce;
+  readonly isQuiet: () => boolean;
+  /** The report that `status` shows while no daemon runs. */
+  readonly status: () => unknown;
+  readonly envHash: (name: string) => string;
+  /** A root that is only looked at is not written to. */
+  readonly writes: boolean;
+}
+
+/**
+ * What of a root survives its process, beside outputs: manifests, history, controls and the index. What the disk refuses
+ * now is kept and written later; a full disk must not end a daemon.
+ */
+export class Keeper {
+  readonly #from: KeeperSources;
+  #controls: Controls;
+  readonly #envSeen: Record<string, string> = Object.create(null);
+  /** Ended attempts that the ledger could not take yet. */
+  readonly #history: AttemptRow[] = [];
+  #saved: SnapshotMeta | undefined;
+  #isSaveFailed = false;
+  #dirty = false;
+
+  constructor(from: KeeperSources) {
+    this.#from = from;
+    this.#controls = from.controls.read();
+  }
+
+  // ------------------------------------------------------------ controls
+
+  get controls(): Controls {
+    return this.#controls;
+  }
+
+  /** Replaces the controls, on disk first. */
+  setControls(controls: Controls): void {
+    this.#from.controls.write(controls);
+    this.#controls = controls;
+  }
+
+  /** A task is done: what forced it is used up. */
+  unforce(key: TaskKey): void {
+    if (!Object.hasOwn(this.#controls.forced, key)) return;
+    const { [key]: _used, ...forced } = this.#controls.forced;
+    this.#controls = { ...this.#controls, forced };
+    this.#saveControlsLater();
+  }
+
+  /** A forced task has failed: the mark stays until it succeeds, but is not newer than the failure even where the clock was set back. */
+  #forceNoMore({ key, entity, stage }: Task): void {
+    const { forced } = this.#controls;
+    const failedAt = this.#from.book().get(entity.id).failures[stage.pattern.text]?.lastFailedAt;
+    if (failedAt === undefined || !Object.hasOwn(forced, key) || Date.parse(forced[key]!) <= Date.parse(failedAt))
+      return;
+    this.#controls = { ...this.#controls, forced: { ...forced, [key]: failedAt } };
+    this.#saveControlsLater();
+  }
+
+  /** Until they are written a restart runs a forced task once more. */
+  #saveControlsLater(): void {
+    this.#from.timers.once("controls", STATUS_DELAY_MS, () => {
+      if (!this.tryToWrite("the controls", () => this.#from.controls.write(this.#controls))) this.#saveControlsLater();
+    });
+  }
+
+  /** The HMAC of a variable's value; which were asked for is remembered, so that a restart notices other values. */
+  readonly envHash = (name: string): string => {
+    const hash = this.#from.envHash(name);
+    this.#envSeen[name] = hash;
+    return hash;
+  };
+
+  // ------------------------------------------------------------ history and manifests
+
+  /** Writes ended attempts to the ledger and to the log. */
+  tell(endings: readonly Ending[]): void {
+    const { log } = this.#from;
+    this.#history.push(...endings.map(rowOf));
+    this.#saveHistory();
+    for (const { task, runId, result, reasons } of endings) {
+      const fields = { task: `${task.stage.id}@${task.entity.id}`, pipeline: task.stage.pipeline, runId };
+      if (result.is === "failed") {
+        this.#forceNoMore(task);
+        const { error, category, retryAt } = result;
+        log.warn({ ...fields, error, category, retryAt }, "attempt failed");
+      } else log.debug({ ...fields, result: result.is, path: task.path, reasons }, "attempt ended");
+    }
+  }
+
+  #saveHistory(): void {
+    if (this.#history.length === 0) return;
+    const rows = this.#history.splice(0);
+    if (this.tryToWrite("the ledger", () => this.#from.ledger.add(rows))) return;
+    this.#history.unshift(...rows.slice(-HISTORY_KEPT));
+    this.#from.timers.once("history", STATUS_DELAY_MS, () => this.#saveHistory());
+  }
+
+  /** Writes one entity's manifest now; the intents keep what cannot be written yet. */
+  flush(id: EntityId): void {
+    if (!this.tryToWrite("a manifest", () => this.#from.book().flush(id))) this.#flushLater(STATUS_DELAY_MS);
+  }
+
+  flushAll(): void {
+    if (!this.tryToWrite("a manifest", () => this.#from.book().flushAll())) this.#flushLater(STATUS_DELAY_MS);
+  }
+
+  #flushLater(delayMs: number): void {
+    this.#from.timers.once("flush", delayMs, () => this.flushAll());
+  }
+
+  /** A batch is over: its staged leftovers go. */
+  removeBatch(batchId: string): void {
+    this.tryToWrite("what an attempt left in tmp", () => this.#from.intents.remove(batchId));
+  }
+
+  // ------------------------------------------------------------ the index
+
+  /** Fills the table from the index; which stages' tasks must be judged again. */
+  load(): ReadonlySet<StageKey> | "all" {
+    const { index, table, stages } = this.#from;
+    const today = { stamps: stages().stamps(), manifestsMtimeMs: this.#manifestsMtimeMs() };
+    const loaded = loadSnapshot(index, table, stages().topology, today);
+    if (!loaded) return new Set();
+    this.#saved = loaded.meta;
+    Object.assign(this.#envSeen, loaded.envSeen);
+    const envChanged = Object.entries(loaded.envSeen).some(([name, hash]) => this.#from.envHash(name) !== hash);
+    return envChanged ? "all" : loaded.changed;
+  }
+
+  /** Something changed: it is written after a while. */
+  changed(): void {
+    this.#dirty = true;
+    const { timers, writes } = this.#from;
+    if (!writes) return;
+    if (this.#from.book().waiting > 0) this.#flushLater(MANIFEST_DELAY_MS);
+    timers.once("status", STATUS_DELAY_MS, () => this.#saveStatus());
+    timers.once("save", SAVE_DELAY_MS, () => this.#saveWhenQuiet());
+  }
+
+  #saveStatus(): void {
+    const meta = { ...(this.#saved ? { snapshot: this.#saved } : {}), status: this.#from.status() };
+    this.tryToWrite("the status", () => this.#from.index.saveMeta(meta));
+  }
+
+  #saveWhenQuiet(): void {
+    if (!this.#dirty) return;
+    if (this.#from.isQuiet()) this.save();
+    else this.#from.timers.once("save", SAVE_DELAY_MS, () => this.#saveWhenQuiet());
+  }
+
+  /** Saves the index: derived, but it makes the next start fast. */
+  save(): void {
+    const { writes, index, table, stages, controls, status, timers } = this.#from;
+    if (!writes) return;
+    this.#dirty = false;
+    this.#saveHistory();
+    const isSaved = this.tryToWrite("the index", () => {
+      controls.write(this.#controls);
+      this.#saved = saveSnapshot(index, table, stages().topology, {
+        stamps: stages().stamps(),
+        envSeen: this.#envSeen,
+        manifestsMtimeMs: this.#manifestsMtimeMs(),
+        status: status(),
+        all: this.#isSaveFailed,
+      });
+    });
+    this.#isSaveFailed = !isSaved;
+    this.#dirty = !isSaved;
+    if (!isSaved) timers.once("save", SAVE_DELAY_MS, () => this.#saveWhenQuiet());
+  }
+
+  #manifestsMtimeMs(): number {
+    return this.#from.disk.stat(`${this.#from.root}/.millrace/manifests`)?.mtimeMs ?? 0;
+  }
+
+  close(): void {
+    this.#from.ledger.close();
+    this.#from.index.close();
+  }
+
+  /** Writes what can be written again later; `false` when the disk refuses now. */
+  tryToWrite(what: string, write: () => void): boolean {
+    try {
+      write();
+      return true;
+    } catch (error) {
+      if (!isDiskError(error)) throw error;
+      this.#from.log.error({ error: error.message }, `${what} cannot be written now`);
+      return false;
+    }
+  }
+}

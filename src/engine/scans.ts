@@ -1,0 +1,140 @@
+import { type Problem, problem } from "../core/model/problem.ts";
+import type { RelPath, WallMs } from "../core/model/words.ts";
+import type { StateTable } from "../core/plan/state-table.ts";
+import type { ChangeHint, ChangeSource, Clock, Log, ScanProblem, Scanner, WatchBase } from "../ports.ts";
+import { IGNORE_FILE } from "./live-ignore.ts";
+import { findDifferences, watchBases } from "./reconcile.ts";
+import type { StagesInForce } from "./stages.ts";
+
+/** A reconcile scan may use one part in so many of one core. */
+const SCAN_SHARE = 20;
+
+const HINTS: Readonly<Record<ScanProblem["kind"], string>> = {
+  unreadable: "let the user that runs Millrace read it, or name it in .millraceignore",
+  "bad-name": "give it a name that is valid UTF-8",
+  "link-outside": "put the files themselves inside the root",
+};
+
+export interface ScanSources {
+  readonly clock: Clock;
+  readonly scanner: Scanner;
+  readonly changes: ChangeSource | undefined;
+  readonly log: Log;
+  /** Takes the root's ignore file anew; says whether it is another one now. */
+  readonly refreshIgnore: () => boolean;
+  readonly table: StateTable;
+  readonly stages: () => StagesInForce;
+  /** Paths to look at. */
+  readonly hint: (paths: Iterable<RelPath>) => void;
+  readonly onEnd: () => void;
+}
+
+/** What brings paths to the journey's beginning: events of the watcher, and comparisons of the disk with the table. */
+export class Scans {
+  readonly #from: ScanSources;
+  #running: Promise<void> | undefined;
+  #problems: readonly Problem[] = [];
+  #lastMs = 0;
+  #lastLookAt: WallMs | undefined;
+  #closed = false;
+
+  constructor(from: ScanSources) {
+    this.#from = from;
+  }
+
+  get isRunning(): boolean {
+    return this.#running !== undefined;
+  }
+
+  /** What the last scan could not look at. */
+  get problems(): readonly Problem[] {
+    return this.#problems;
+  }
+
+  /** When the disk was last looked at as a whole; `undefined` when not yet. */
+  get lastLookAt(): WallMs | undefined {
+    return this.#lastLookAt;
+  }
+
+  /** Milliseconds between reconcile scans: the shortest `scanInterval`, stretched to keep a scan's share of a core small. */
+  get intervalMs(): number {
+    const wanted = Math.min(...this.#from.stages().topology.pipelines.map((pipeline) => pipeline.scanIntervalMs));
+    return Math.max(Number.isFinite(wanted) ? wanted : 600_000, this.#lastMs * SCAN_SHARE);
+  }
+
+  /** Lets the watcher tell. Resolves when its events are really delivered. */
+  async watch(): Promise<void> {
+    await this.#from.changes?.start(this.#watched(), (hint) => this.#onHint(hint));
+  }
+
+  /** Watches what the stages in force have patterns for. */
+  async watchAgain(): Promise<void> {
+    await this.#from.changes?.update(this.#watched());
+  }
+
+  /** Ends the watching and waits for a scan that runs; what it finds is no longer told. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#from.changes?.close();
+    await this.#running;
+  }
+
+  /** The patterns' folders, and the root itself for its ignore file. */
+  #watched(): WatchBase[] {
+    return [{ path: "", depth: 1 }, ...watchBases(this.#from.stages().topology)];
+  }
+
+  #onHint(hint: ChangeHint): void {
+    if (hint.kind === "folder") void this.#scanFolder(hint.path);
+    else if (hint.path !== IGNORE_FILE) this.#from.hint([hint.path]);
+    else if (this.#from.refreshIgnore()) void this.scan();
+  }
+
+  /** Compares the disk with the table and hints at every difference. One scan at a time: a second call joins in after it. */
+  async scan(): Promise<void> {
+    const { clock, refreshIgnore, stages } = this.#from;
+    await this.#inTurn(async () => {
+      const startedAt = clock.monoMs();
+      refreshIgnore();
+      const found = await this.#compare(watchBases(stages().topology));
+      this.#takeProblems(found.problems.map(asProblem));
+      this.#lastMs = clock.monoMs() - startedAt;
+      this.#lastLookAt = clock.wallMs();
+    });
+  }
+
+  /** The same for one folder that something happened in, however deep. */
+  async #scanFolder(path: RelPath): Promise<void> {
+    const base = path.replace(/\/$/, "");
+    await this.#inTurn(async () => {
+      await this.#compare([{ path: base, depth: Infinity }]);
+      this.#from.hint([base]);
+    });
+    this.#from.onEnd();
+  }
+
+  async #inTurn(work: () => Promise<void>): Promise<void> {
+    while (this.#running) await this.#running;
+    if (this.#closed) return;
+    this.#running = work().finally(() => (this.#running = undefined));
+    await this.#running;
+  }
+
+  async #compare(bases: readonly WatchBase[]): Promise<{ readonly problems: readonly ScanProblem[] }> {
+    const { scanner, table, stages, clock, hint } = this.#from;
+    const found = await scanner.scan(bases);
+    if (!this.#closed) hint(await findDifferences(found, bases, table, stages().topology, clock));
+    return found;
+  }
+
+  /** What cannot be looked at is told once; it stands in `problems` for as long as it is so. */
+  #takeProblems(problems: readonly Problem[]): void {
+    const known = new Set(this.#problems.map(({ message }) => message));
+    this.#problems = problems;
+    for (const found of problems) if (!known.has(found.message)) this.#from.log.problem(found);
+  }
+}
+
+function asProblem({ kind, path, reason }: ScanProblem): Problem {
+  return { ...problem("M501", `"${path}" is left out: ${reason}`, HINTS[kind]), severity: "warning" };
+}
