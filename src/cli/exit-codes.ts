@@ -33,7 +33,7 @@ export function exitCodeOfInterrupt(interrupt: Interrupt): number {
 }
 
 /** Statuses that need a person or a retry. */
-export const TROUBLED: readonly Status[] = ["failed", "retrying", "quarantined", "blocked"];
+const TROUBLED: readonly Status[] = ["failed", "retrying", "quarantined", "blocked"];
 const UNFINISHED: readonly Status[] = ["missing", "stale", "settling", "waiting", "queued", "running", "held"];
 
 /** The exit code of `--exit-code`: trouble counts before waiting work. */

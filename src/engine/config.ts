@@ -59,7 +59,7 @@ export interface Project {
 }
 
 /** The folder of definitions, in the project folder. */
-export const PIPELINES_FOLDER = "pipelines";
+const PIPELINES_FOLDER = "pipelines";
 
 /** Reads and checks every definition. A wrong one leaves its problems and hides no other. */
 export async function loadProject(sources: ProjectSources): Promise<Project> {

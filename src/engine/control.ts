@@ -236,6 +236,3 @@ export interface Control {
   /** Looks at everything, works until quiet and says what happened: `run`. `wait` waits for retries too. */
   run(query: { readonly settleTimeoutMs?: number; readonly wait?: boolean }): Promise<Result<RunReport>>;
 }
-
-/** Names of the calls that change something: they need the root's owner. */
-export const WRITE_CALLS: readonly (keyof Control)[] = ["retry", "invalidate", "accept", "hold", "release", "run"];

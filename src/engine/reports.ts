@@ -104,7 +104,7 @@ const REASON_WORDS: Readonly<Record<string, string>> = {
 };
 
 /** One sentence for people. */
-export function summaryOf(report: TaskReport, producedAt: string | undefined): string {
+function summaryOf(report: TaskReport, producedAt: string | undefined): string {
   const why = report.reasons.map((reason) => REASON_WORDS[reason] ?? reason).join(", and ");
   const { task, status, failure, waitingFor } = report;
   switch (status) {

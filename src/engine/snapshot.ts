@@ -33,7 +33,7 @@ export interface Loaded {
   readonly meta: SnapshotMeta;
 }
 
-export function shapeOf(topology: Topology): string {
+function shapeOf(topology: Topology): string {
   return hashBytes(
     canonicalJson(
       topology.stages.map((stage) => [

@@ -5,7 +5,7 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { parentPort } from "node:worker_threads";
 import { servePieces } from "../../src/adapters/execute/serve-pieces.ts";
-import { executePorts } from "../../src/engine/execute-ports.ts";
+import { executePorts } from "../../src/engine/compose-execute.ts";
 import type { Disk } from "../../src/ports.ts";
 
 const ports = executePorts();

@@ -35,7 +35,7 @@ export class HintFollower {
   isRightAbout(folder: string): boolean {
     const real = [...filesBelow(this.#root, folder)].filter(([path]) => !this.#isIgnored(path));
     const believed = [...this.files].filter(([path]) => folder === "" || path.startsWith(`${folder}/`));
-    return JSON.stringify(real.sort()) === JSON.stringify(believed.sort());
+    return JSON.stringify(real.toSorted(byPath)) === JSON.stringify(believed.toSorted(byPath));
   }
 
   /** Resolves when the belief is true; rejects, telling the difference, when it does not become so. */
@@ -102,4 +102,8 @@ function entriesOf(folder: string): Dirent[] {
 function markOf(path: string): string | undefined {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   return stats === undefined || stats.isDirectory() ? undefined : `${stats.size} ${stats.mtimeMs} ${stats.ino}`;
+}
+
+function byPath([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
+  return a < b ? -1 : Number(a > b);
 }

@@ -3,7 +3,7 @@ import type { Manifest } from "../../src/core/model/manifest.ts";
 import { problem } from "../../src/core/model/problem.ts";
 import { fail, ok, type Result } from "../../src/core/model/result.ts";
 import type { EntityId, RelPath } from "../../src/core/model/words.ts";
-import type { Controls, ControlsStore, IndexStore, ManifestStore, Owner, OwnerLock, Trash } from "../../src/ports.ts";
+import type { Controls, ControlsStore, IndexStore, ManifestStore, Owner, OwnerLock } from "../../src/ports.ts";
 
 /** Manifests as texts in memory, so that what is read is never the object that was written. */
 export class MemoryManifestStore implements ManifestStore {
@@ -76,23 +76,6 @@ export class MemoryControlsStore implements ControlsStore {
 
   write(controls: Controls): void {
     this.#controls = structuredClone(controls);
-  }
-}
-
-/** Remembers what was thrown away; moves nothing unless `move` does. */
-export class MemoryTrash implements Trash {
-  readonly puts: { readonly path: RelPath; readonly why: string; readonly kept: RelPath }[] = [];
-  readonly #move: (path: RelPath, kept: RelPath) => void;
-
-  constructor(move: (path: RelPath, kept: RelPath) => void = () => {}) {
-    this.#move = move;
-  }
-
-  put(path: RelPath, why: string): RelPath {
-    const kept: RelPath = `.millrace/trash/${this.puts.length}/${path}`;
-    this.#move(path, kept);
-    this.puts.push({ path, why, kept });
-    return kept;
   }
 }
 

@@ -3,7 +3,7 @@ import type { Facts, Shape } from "./expression/sandbox.ts";
 import type { AttemptRequest, InputItem, InputSet } from "../../ports.ts";
 
 /** The stages `$` has in an attempt: its inputs by alias, then every other ancestor. All attempts of a stage have the same. */
-export function setsOf(request: AttemptRequest): readonly InputSet[] {
+function setsOf(request: AttemptRequest): readonly InputSet[] {
   const names = new Set(request.inputs.map(({ name }) => name));
   return [...request.inputs, ...request.ancestors.filter(({ name }) => !names.has(name))];
 }

@@ -22,7 +22,7 @@ const PLACE: RelPath = ".millrace/controls.json";
 const KEYS = new Set(["version", "held", "forced"]);
 
 /** The controls of a root that nobody told anything. */
-export function emptyControls(): Controls {
+function emptyControls(): Controls {
   return { version: 1, held: emptyMap(), forced: emptyMap() };
 }
 

@@ -16,9 +16,8 @@
  * - Matching takes linear time; of several variables in one segment the earlier ones take as little as they can.
  * - Never a state: a path with a `.` or `..` segment, with NUL, or in `.millrace/`.
  */
-export type { Pattern, PatternFault, Span, Variable } from "./shape.ts";
+export type { Pattern, PatternFault } from "./shape.ts";
 export type { Rendered } from "./render.ts";
-export type { Miss } from "./nearest-miss.ts";
 export { parsePattern } from "./parse.ts";
 export { matchPattern } from "./match.ts";
 export { renderPattern } from "./render.ts";

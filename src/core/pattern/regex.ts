@@ -59,7 +59,7 @@ const CHAR_ESCAPES: ReadonlyMap<string, number> = new Map([
 ]);
 
 /** Nothing: what the empty text matches. */
-export const NOTHING: Regex = { kind: "sequence", parts: [] };
+const NOTHING: Regex = { kind: "sequence", parts: [] };
 
 /** The expression that matches exactly this text. */
 export function literalRegex(text: string): Regex {
@@ -103,7 +103,7 @@ export function sizeOf(regex: Regex): number {
 }
 
 /** Whether the expression matches at least one text that is not empty. */
-export function matchesSomething(regex: Regex): boolean {
+function matchesSomething(regex: Regex): boolean {
   switch (regex.kind) {
     case "set":
       return true;

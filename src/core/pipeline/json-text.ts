@@ -29,7 +29,8 @@ export function readJson(source: string, file: string): JsonText {
   const problems = syntaxProblems(errors, text, lines);
   const value = tree === undefined ? undefined : valueOf(tree, [], lines, problems);
   // Where only commas are missing the parser's idea of the rest is sound, so the other faults can be told as well.
-  const understood = errors.every((error) => error.error === COMMA_EXPECTED);
+  const codes: readonly number[] = errors.map((error) => error.error);
+  const understood = codes.every((code) => code === COMMA_EXPECTED);
   return { value: understood ? value : undefined, locator: locatorOf(tree, text, lines), problems };
 }
 

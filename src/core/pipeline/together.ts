@@ -28,7 +28,7 @@ export function checkTogether(
 }
 
 /** `file:line` of a place, for notes. */
-export function placeText({ file, line }: Place): string {
+function placeText({ file, line }: Place): string {
   return `${file}:${line}`;
 }
 

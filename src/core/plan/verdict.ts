@@ -195,6 +195,7 @@ const NOT_READY = [
   ["pending", "waiting"],
 ] as const;
 
+const HELD = '"release" lets it go on';
 const KEPT_EDIT = 'its output was edited by hand and "onEdit" keeps it: accept it as it is, or invalidate the task';
 
 function keepsEdit({ keepEdits, forced, record, outputHash }: TaskFacts): boolean {
@@ -226,7 +227,7 @@ function judgeReady(facts: TaskFacts, evidence: readonly Evidence[]): Verdict {
   if (!facts.code)
     return { status: "failed", due: false, evidence, waitingFor: ["the node cannot run as it is written"] };
   if (keepsEdit(facts)) return { status: "held", due: false, evidence, waitingFor: [KEPT_EDIT] };
-  if (facts.held) return { status: "held", due: false, evidence, waitingFor: ["held: release it to go on"] };
+  if (facts.held) return { status: "held", due: false, evidence, waitingFor: [HELD] };
   const missing = facts.outputHash === undefined && facts.record?.contentHash !== null;
   return { status: missing ? "missing" : "stale", due: true, evidence, waitingFor: [] };
 }

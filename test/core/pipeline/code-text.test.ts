@@ -55,11 +55,14 @@ describe("a definition written as code", () => {
     expect(places(withOut({ nod: 1 }), "export default make();")).toEqual(["M202 /stages/1/nod 1"]);
     expect(places(withOut({ nod: 1 }), "")).toEqual(["M202 /stages/1/nod 1"]);
   });
-  test.each([() => "text", null, "text", []])("that is none is told once, with where code of nodes goes", (exported) => {
-    expect(load(exported).problems).toMatchObject([
-      { code: "M203", place: { line: 1 }, hint: expect.stringContaining("pipelines/nodes/") },
-    ]);
-  });
+  test.each([() => "text", null, "text", []])(
+    "that is none is told once, with where code of nodes goes",
+    (exported) => {
+      expect(load(exported).problems).toMatchObject([
+        { code: "M203", place: { line: 1 }, hint: expect.stringContaining("pipelines/nodes/") },
+      ]);
+    },
+  );
   test("may leave keys undefined", () => expect(load(withOut({ node: undefined })).problems).toEqual([]));
   test.each<[string, unknown]>([
     ["a function", () => 1],

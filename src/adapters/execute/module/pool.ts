@@ -8,7 +8,7 @@ import { STOP_GRACE_MS, type ProcessTree, type ProcessTrees } from "../process/t
 import type { HostMessage, HostReply, RunMessage } from "./protocol.ts";
 
 /** Megabytes of JavaScript heap that an attempt may use. */
-export const HEAP_LIMIT_MB = 512;
+const HEAP_LIMIT_MB = 512;
 
 /** How long the function has between `signal` and the end of its process. */
 const ABORT_GRACE_MS = 250;
