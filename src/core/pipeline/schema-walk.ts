@@ -41,5 +41,5 @@ function childrenOf(def: Def, step: string | number): readonly z.core.$ZodType[]
 }
 
 function defOf(schema: z.core.$ZodType): Def {
-  return schema._zod.def as Def;
+  return schema._zod.def;
 }
