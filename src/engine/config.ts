@@ -61,7 +61,7 @@ export interface Project {
 /** The folder of definitions, in the project folder. */
 const PIPELINES_FOLDER = "pipelines";
 
-/** Reads and checks every definition. A wrong one leaves its problems and hides no other. */
+/** Reads and checks every definition. A wrong one, or one that contradicts those before it, leaves its problems and hides no other. */
 export async function loadProject(sources: ProjectSources): Promise<Project> {
   const listed = listDefinitions(sources);
   const none = listed.ok ? (listed.value.length === 0 ? [noDefinitions()] : undefined) : listed.problems;
@@ -70,7 +70,9 @@ export async function loadProject(sources: ProjectSources): Promise<Project> {
   const files: DefinitionFile[] = [];
   for (const file of listed.value) files.push(await readDefinition(file, undefined, sources));
   const running = files.map((file) => ({ ...file, running: file.newest }));
-  return projectOf(running, await conflictsOf(running, sources), [], sources);
+  const conflicts = await conflictsOf(running, sources);
+  // Of definitions that contradict each other the first that fit together count, in the order of their files.
+  return projectOf(conflicts.length === 0 ? running : await mostThatFits(files, sources), conflicts, [], sources);
 }
 
 /**

@@ -135,11 +135,18 @@ describe("loading a project", () => {
     expect(codes(project)).toEqual(["M203"]);
   });
 
-  test("definitions that contradict each other are told", async () => {
+  test("of definitions that contradict each other the first counts, and the contradiction is told", async () => {
     const project = await loadProject(
       new FakeProject().put("a.json", copies("a", "out")).put("b.json", copies("b", "out")),
     );
     expect(codes(project)).toEqual(["M211"]);
+    expect(project.pipelines.map(({ name }) => name)).toEqual(["a"]);
+  });
+
+  test("a pipeline that feeds itself never runs", async () => {
+    const project = await loadProject(new FakeProject().put("a.json", copies("a", "{more...}")));
+    expect(project.pipelines).toEqual([]);
+    expect(project.problems).not.toEqual([]);
   });
 
   test("pipelines are grouped by the real path of their root", async () => {
