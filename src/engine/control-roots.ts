@@ -1,13 +1,15 @@
 import { type Problem, problem } from "../core/model/problem.ts";
+import type { Stage } from "../core/model/pipeline.ts";
 import { fail, ok, type Result } from "../core/model/result.ts";
 import type { EntityId, RelPath, Status } from "../core/model/words.ts";
+import { nearest } from "../core/pipeline/nearest.ts";
 import { namesStage, namesTask, parseTarget, type Target } from "../core/plan/targets.ts";
 import { hasNoPath, type Task } from "../core/plan/topology.ts";
 import type { AttemptRow, Controls, Owner } from "../ports.ts";
 import type * as Shape from "./control.ts";
 import { acceptTasks } from "./accept.ts";
 import { withEntry } from "./manifest-book.ts";
-import { explainTask, taskReport } from "./reports.ts";
+import { explainTask, summaryOf, taskReport, verdictOf } from "./reports.ts";
 import type { Root } from "./root.ts";
 import { runRoots } from "./run.ts";
 import { addUp, statusOfRoot, taskCounts } from "./status.ts";
@@ -64,19 +66,17 @@ export class RootsControl implements Shape.Control {
   async whyNot({ path }: { readonly path: string }): Promise<Result<Shape.WhyNotReport>> {
     const reasons: string[] = [];
     const tasks: Shape.TaskReport[] = [];
-    const held: Shape.TaskReport[] = [];
     for (const root of this.#roots) {
       const ignored = this.#options.ignored(root);
       const found = whyNot(root, path, ignored);
       reasons.push(...(this.#roots.length > 1 ? found.map((reason) => `${root.ports.name}: ${reason}`) : found));
-      const isOut = isLeftOut(root, path, ignored);
-      for (const { task } of this.#tasksAround(root, path)) {
-        const report = await taskReport(root, task);
-        tasks.push(report);
-        if (!isOut && report.status !== "fresh" && report.waitingFor.length > 0) held.push(report);
-      }
+      if (isLeftOut(root, path, ignored)) continue;
+      const around: Shape.TaskReport[] = [];
+      for (const { task } of this.#tasksAround(root, path))
+        if ((await verdictOf(root, task)).status !== "none") around.push(await taskReport(root, task));
+      reasons.push(...whatIsStuck(around, found.length > 0 ? root.stages.topology.statesAt(path) : []));
+      tasks.push(...around);
     }
-    for (const task of held) reasons.push(`${task.task} is ${task.status}: ${task.waitingFor.join("; ")}`);
     return ok({ version: 1, path, reasons, tasks });
   }
 
@@ -387,6 +387,14 @@ export class RootsControl implements Shape.Control {
   }
 }
 
+/** A sentence on each task that is stuck by itself: not for one before it, and not for what was told of the states themselves. */
+function whatIsStuck(tasks: readonly Shape.TaskReport[], states: readonly RelPath[]): string[] {
+  const stuck = tasks.filter(({ status }) => status !== "fresh" && status !== "skipped");
+  const told = [...states, ...stuck.map(({ path }) => path)].filter((path) => path !== "");
+  const isTold = (why: string): boolean => told.some((path) => why.startsWith(`${path} `));
+  return stuck.filter(({ waitingFor }) => waitingFor.length === 0 || !waitingFor.every(isTold)).map(summaryOf);
+}
+
 /** Statuses of tasks with work to do, or that follows. */
 const TO_DO: ReadonlySet<Status> = new Set([
   "missing",
@@ -443,9 +451,24 @@ function narrow(root: Root, text: string | undefined): { entity?: string; stage?
 }
 
 function unknownTarget(text: string, roots: readonly Root[]): Problem {
-  const stages = roots.flatMap((root) => root.stages.topology.stages.map((stage) => stage.id));
+  const all = roots.flatMap((root) => root.stages.topology.stages);
+  const at = text.indexOf("@");
+  const named = at > 0 ? all.find((stage) => namesStage(parseTarget(text.slice(0, at)), stage)) : undefined;
+  if (named !== undefined && !/[*?]/.test(text)) return unknownEntity(named, text.slice(at + 1), all);
+  const stages = all.map((stage) => stage.id);
+  const near = nearest(text, new Set(all.flatMap((stage) => [stage.id, stage.pipeline])));
+  if (near !== undefined)
+    return problem("M131", `nothing here is called "${text}"`, `write ${near}; "millrace list" shows all`);
   const hint = `name a path, a stage (${[...new Set(stages)].slice(0, 8).join(", ")}), stage@entity, a pipeline or a glob; "millrace list" shows all`;
   return problem("M131", `nothing here is called "${text}"`, hint);
+}
+
+function unknownEntity(stage: Stage, entity: string, all: readonly Stage[]): Problem {
+  if (stage.type === "source")
+    return problem("M131", `"${stage.id}" is a source, which has no tasks`, "name a stage that is made from it");
+  const first = all.find(({ pipeline, id }) => pipeline === stage.pipeline && id === stage.ancestors.at(-1));
+  const hint = `it needs a file that matches ${first?.pattern.text ?? "its source"}; if that is there, "millrace why-not <path>" says what keeps it`;
+  return problem("M131", `"${stage.id}" has no task for "${entity}"`, hint);
 }
 
 function ambiguousTarget(text: string, found: readonly Found[]): Problem {

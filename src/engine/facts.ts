@@ -162,7 +162,10 @@ function inputFact(input: TaskInput, topology: Topology, from: FactSources, hash
   if (row === undefined) return is("absent", `${path} is not there`);
   if (table.isRefused(row)) {
     const look = from.reader.look(path);
-    return is("failed", `${path} cannot be read: ${look.is === "refused" ? look.reason : "look again"}`);
+    return is(
+      "failed",
+      `${path} cannot be read: ${look.is === "refused" ? look.reason : "the system does not let us read it; check its permissions"}`,
+    );
   }
   const producer = topology.role(table.roleOf(row)).producer;
   const status = table.statusOf(row);

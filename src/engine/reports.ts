@@ -67,7 +67,7 @@ export async function explainTask(root: Root, task: Task): Promise<ExplainReport
   return {
     version: 1,
     task: report,
-    summary: summaryOf(report, record?.producedAt),
+    summary: summaryOf(report),
     inputs,
     output: {
       path: report.path,
@@ -104,12 +104,12 @@ const REASON_WORDS: Readonly<Record<string, string>> = {
 };
 
 /** One sentence for people. */
-function summaryOf(report: TaskReport, producedAt: string | undefined): string {
+export function summaryOf(report: TaskReport): string {
   const why = report.reasons.map((reason) => REASON_WORDS[reason] ?? reason).join(", and ");
   const { task, status, failure, waitingFor } = report;
   switch (status) {
     case "fresh":
-      return `${task} is fresh: its inputs, its code and its output are those of ${producedAt ?? "the last run"}`;
+      return `${task} is fresh: its inputs, its code and its output are as they were when it was made`;
     case "skipped":
       return `${task} is skipped: it ran and chose to make nothing of its input`;
     case "missing":
@@ -127,12 +127,16 @@ function summaryOf(report: TaskReport, producedAt: string | undefined): string {
     case "retrying":
       return `${task} is retrying: attempt ${failure?.attempts ?? 0} of ${failure?.maxAttempts ?? 0} failed; the next is due ${failure?.nextRetryAt ?? "now"}`;
     case "quarantined":
-      return `${task} is quarantined: all ${failure?.maxAttempts ?? 0} attempts failed; "retry" or any change of its inputs or code frees it`;
+      return `${task} is quarantined: ${triesWords(failure?.attempts ?? 0)} failed; "retry" or any change of its inputs or code frees it`;
     case "failed":
       return `${task} failed and will not be tried again by itself: ${failure?.error ?? (waitingFor.join("; ") || why)}`;
     case "orphaned":
       return `${task} is orphaned: ${waitingFor.join("; ")}; its output stays`;
     case "held":
-      return `${task} is held: ${why}; "release" lets it run`;
+      return `${task} is held: ${[why, ...waitingFor].filter((words) => words !== "").join("; ")}`;
   }
+}
+
+function triesWords(attempts: number): string {
+  return attempts === 1 ? "its only attempt" : `all ${attempts} attempts`;
 }

@@ -5,6 +5,7 @@ import { STATUSES } from "../core/model/words.ts";
 import type { Task } from "../core/plan/topology.ts";
 import type { Controls } from "../ports.ts";
 import type { RootReport, StageReport, StatusCounts, TroubleReport } from "./control.ts";
+import { judgeTask } from "./facts.ts";
 import type { Root } from "./root.ts";
 
 /** How many troubled tasks a report names. */
@@ -146,9 +147,15 @@ export function troubleOf(root: Root, task: Task): TroubleReport {
 }
 
 function standingError(root: Root, task: Task, status: Status): string {
-  if (status === "blocked") return `an input failed: ${task.inputs.map((input) => input.path).join(", ")}`;
+  if (status === "blocked") return blockedBy(root, task);
   const [problem] = root.book.refusal(task.entity.id) ?? root.stages.problems;
   return problem?.message ?? "the node cannot run as it is written";
+}
+
+function blockedBy(root: Root, task: Task): string {
+  const judged = judgeTask(task, root.facts);
+  if ("verdict" in judged && judged.verdict.waitingFor.length > 0) return judged.verdict.waitingFor.join("; ");
+  return `an input failed: ${task.inputs.map((input) => input.path).join(", ")}`;
 }
 
 /** Counts of several roots together. */

@@ -94,7 +94,7 @@ describe("plan", () => {
       "",
       "  transformed@004  output-missing",
       "  transformed@002  input-changed   input/002.txt  a1b2c3d4.. -> c3d4e5f6..",
-      "  transformed@003  output-missing",
+      "  transformed@003  output-missing  retrying: attempt 2 of 7, next in 42 s",
     ]);
   });
 
@@ -163,7 +163,7 @@ describe("explain", () => {
     expect(lines.at(-1)).toBe("  never made");
     const blocked = { ...sample.EXPLAIN, task: sample.BLOCKED };
     expect(await screen("explain x", { control: { explain: async () => ok(blocked) } })).toContain(
-      "  blocked by transformed@003: it is retrying",
+      "  transformed@003: it is retrying",
     );
   });
 });
@@ -182,7 +182,7 @@ test("list has a line per task and says how many more there are", async () => {
   expect(await screen("list")).toEqual([
     "  stale     transformed@002  transformed/002.txt  input-changed",
     "  retrying  transformed@003  transformed/003.txt  attempt 2 of 7, next in 42 s: the node threw: boom",
-    "  blocked   output@003       output/003.json      for transformed@003: it is retrying",
+    "  blocked   output@003       output/003.json      transformed@003: it is retrying",
     "  and 9 more: raise --limit",
   ]);
 });

@@ -27,9 +27,9 @@ function evidencePart(report: ExplainReport, { style, width, verbose }: Screen):
 }
 
 function waitingPart(report: ExplainReport): string[] {
-  if (report.task.waitingFor.length === 0) return [];
-  const verb = report.task.status === "blocked" ? "blocked by" : "waiting for";
-  return ["", ...report.task.waitingFor.map((what) => `  ${verb} ${what}`)];
+  // The summary tells it already where it is short.
+  const untold = report.task.waitingFor.filter((what) => !report.summary.includes(what));
+  return untold.length === 0 ? [] : ["", ...untold.map((what) => `  ${what}`)];
 }
 
 function failurePart(report: ExplainReport, screen: Screen): string[] {
@@ -41,8 +41,9 @@ function failurePart(report: ExplainReport, screen: Screen): string[] {
 }
 
 function madeFrom(report: ExplainReport, { style, width, verbose, nowMs }: Screen): string[] {
+  const isMade = report.producedAt !== null;
   const compare = (recorded: string | null, now: string | null): Cell =>
-    recorded === now
+    recorded === now || (recorded === null && !isMade)
       ? { text: hashWords(now, verbose), paint: style.dim }
       : { text: changeWords(recorded, now, verbose), paint: style.warn };
   const rows: Cell[][] = [
@@ -55,7 +56,7 @@ function madeFrom(report: ExplainReport, { style, width, verbose, nowMs }: Scree
     ["output", report.output.path, compare(report.output.recorded, report.output.now)],
   ];
   const lines = alignRows(rows, "  ", width);
-  if (report.producedAt === null) return [...lines, "  never made"];
+  if (!isMade || report.producedAt === null) return [...lines, "  never made"];
   const run = report.runId === null ? "" : ` by run ${report.runId}`;
   return [...lines, `  made ${timeWords(report.producedAt)} (${agoWords(report.producedAt, nowMs)})${run}`];
 }

@@ -30,6 +30,6 @@ function whyWords(task: TaskReport, nowMs: number): string {
     const tries = attemptWords(task.failure, nowMs);
     return tries === "" ? error : `${tries}: ${error}`;
   }
-  if (task.waitingFor.length > 0) return `for ${task.waitingFor.join(", ")}`;
+  if (task.waitingFor.length > 0) return task.waitingFor.join(", ");
   return task.reasons.join(" ");
 }

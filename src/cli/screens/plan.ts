@@ -1,7 +1,7 @@
 import type { PlanReport, TaskReport } from "../../engine/control.ts";
 import type { Screen } from "../context.ts";
 import { alignRows, type Cell } from "../table.ts";
-import { countWords, evidenceWords, nameTasks } from "./task-lines.ts";
+import { attemptWords, countWords, evidenceWords, nameTasks } from "./task-lines.ts";
 
 /** Tasks on one screen; `-v` and `--json` show all. */
 const MOST_TASKS = 100;
@@ -24,11 +24,20 @@ export function planScreen(report: PlanReport, screen: Screen): string[] {
   ];
 }
 
+/** What keeps a task that would run from running at once. */
+function notNow({ status, failure, waitingFor }: TaskReport, nowMs: number): string[] {
+  if (failure !== null) return [`${status}: ${attemptWords(failure, nowMs)}`];
+  return status === "settling" ? waitingFor.map((what) => `${status}: ${what}`) : [];
+}
+
 function taskRows(task: TaskReport, name: string, screen: Screen): Cell[][] {
-  const { style, verbose } = screen;
+  const { style, verbose, nowMs } = screen;
   const told = task.evidence.filter((evidence) => evidence.subject !== task.path || evidence.before !== undefined);
   const shown = verbose ? told : told.slice(0, MOST_EVIDENCE);
-  const lines = shown.map((evidence) => `${evidence.subject}  ${evidenceWords(evidence, verbose)}`.trimEnd());
+  const lines = [
+    ...notNow(task, nowMs),
+    ...shown.map((evidence) => `${evidence.subject}  ${evidenceWords(evidence, verbose)}`.trimEnd()),
+  ];
   if (told.length > shown.length) lines.push(`and ${told.length - shown.length} more`);
   const first: Cell[] = [
     { text: name, paint: style.bold },
