@@ -285,6 +285,7 @@ export class RootsControl implements Shape.Control {
   async #setHeld(targets: readonly string[], hold: boolean): Promise<Result<Shape.ActionReport>> {
     const now = new Date(this.#now()).toISOString();
     const changed: string[] = [];
+    const refused: { target: string; why: string }[] = [];
     for (const text of targets) {
       const target = parseTarget(text);
       let named = false;
@@ -301,9 +302,13 @@ export class RootsControl implements Shape.Control {
         const keys = [...stages.map((stage) => stage.key), ...tasks.map((task) => task.key)];
         if (keys.length === 0) continue;
         named = true;
+        const before = root.controls.held;
+        // A stage that is released takes its tasks along.
+        const isMeant = (key: string): boolean =>
+          keys.includes(key) || stages.some((stage) => key.startsWith(`${stage.key}@`));
         const held: Controls["held"] = hold
-          ? { ...root.controls.held, ...Object.fromEntries(keys.map((key) => [key, now])) }
-          : Object.fromEntries(Object.entries(root.controls.held).filter(([key]) => !keys.includes(key)));
+          ? { ...before, ...Object.fromEntries(keys.map((key) => [key, now])) }
+          : Object.fromEntries(Object.entries(before).filter(([key]) => !isMeant(key)));
         const concerned = this.#tasksOf(root).filter(
           ({ task }) => keys.includes(task.key) || keys.includes(task.stage.key),
         );
@@ -311,11 +316,15 @@ export class RootsControl implements Shape.Control {
           { ...root.controls, held },
           concerned.flatMap(({ task }) => root.withFollowers(task)),
         );
-        changed.push(...stages.map((stage) => stage.key), ...tasks.map(nameOf));
+        changed.push(...stages.map((stage) => stage.key));
+        for (const task of tasks) {
+          if (hold || !Object.hasOwn(held, task.stage.key)) changed.push(nameOf(task));
+          else refused.push({ target: nameOf(task), why: `the whole stage is held; release ${task.stage.key}` });
+        }
       }
       if (!named) return fail(unknownTarget(text, this.#roots));
     }
-    return ok({ version: 1, changed, refused: [] });
+    return ok({ version: 1, changed, refused });
   }
 
   run(query: { readonly settleTimeoutMs?: number; readonly wait?: boolean }): Promise<Result<Shape.RunReport>> {

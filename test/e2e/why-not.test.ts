@@ -84,3 +84,17 @@ test("a task that is not there is told with what it needs", async () => {
   expect(await told("in@none")).toContain('"in" is a source, which has no tasks');
   expect(await told("onec")).toContain('nothing here is called "onec"\n  do: write once');
 });
+
+test("releasing a stage releases its tasks, and a task of a held stage is not released alone", async () => {
+  const project = newProject(DEFINITION);
+  project.drop("in/a.txt", "a");
+  await project.run("run");
+  for (const target of ["end@a", "w#end"]) expect(await project.run("hold", target)).toMatchObject({ code: 0 });
+  await project.run("invalidate", "end@a");
+  const alone = await project.run("release", "end@a");
+  expect(alone).toMatchObject({ code: 2, stderr: expect.stringContaining("the whole stage is held; release w#end") });
+  await project.run("hold", "end@a");
+  expect(await project.run("release", "w#end")).toMatchObject({ code: 0 });
+  await project.run("run");
+  expect((await project.statuses())["end@a"]).toBe("fresh");
+});
