@@ -107,7 +107,9 @@ export class Scans {
   async #scanFolder(path: RelPath): Promise<void> {
     const base = path.replace(/\/$/, "");
     await this.#inTurn(async () => {
-      await this.#compare([{ path: base, depth: Infinity }]);
+      const found = await this.#compare([{ path: base, depth: Infinity }]);
+      // What stands elsewhere still stands; the next scan of everything tells what is over.
+      this.#takeProblems([...this.#problems, ...found.problems.map(asProblem)]);
       this.#from.hint([base]);
     });
     this.#from.onEnd();
@@ -130,8 +132,8 @@ export class Scans {
   /** What cannot be looked at is told once; it stands in `problems` for as long as it is so. */
   #takeProblems(problems: readonly Problem[]): void {
     const known = new Set(this.#problems.map(({ message }) => message));
-    this.#problems = problems;
-    for (const found of problems) if (!known.has(found.message)) this.#from.log.problem(found);
+    this.#problems = [...new Map(problems.map((found) => [found.message, found])).values()];
+    for (const found of this.#problems) if (!known.has(found.message)) this.#from.log.problem(found);
   }
 }
 
