@@ -14,7 +14,7 @@ describe("status", () => {
   test("shows the daemon, the watcher, aligned counts and the failing tasks, in 80 columns", async () => {
     const lines = await screen("status");
     expect(lines).toEqual([
-      "state/  daemon pid 4711 on mill, up 2 h, as of now",
+      "state/  daemon pid 4711 on mill, up 2 h",
       "        watcher live, 12 folders; scan every 10 min; next retry in 42 s",
       "        rescans: 3 storm, 1 watch-error",
       "",

@@ -1,3 +1,4 @@
+import { ACCEPTED } from "../../core/model/manifest.ts";
 import type { ExplainReport } from "../../engine/control.ts";
 import type { Screen } from "../context.ts";
 import { alignRows, type Cell } from "../table.ts";
@@ -57,6 +58,8 @@ function madeFrom(report: ExplainReport, { style, width, verbose, nowMs }: Scree
   ];
   const lines = alignRows(rows, "  ", width);
   if (!isMade || report.producedAt === null) return [...lines, "  never made"];
+  const when = `${timeWords(report.producedAt)} (${agoWords(report.producedAt, nowMs)})`;
+  if (report.runId === ACCEPTED) return [...lines, `  accepted ${when}`];
   const run = report.runId === null ? "" : ` by run ${report.runId}`;
-  return [...lines, `  made ${timeWords(report.producedAt)} (${agoWords(report.producedAt, nowMs)})${run}`];
+  return [...lines, `  made ${when}${run}`];
 }

@@ -20,7 +20,9 @@ function headLines(root: RootReport, screen: Screen): string[] {
   const { style, nowMs } = screen;
   const age =
     root.asOf === null ? "never looked (look with: millrace status --scan)" : `as of ${agoWords(root.asOf, nowMs)}`;
-  const head = `${style.bold(root.root)}  ${ownerWords(root, screen)}, ${age}`;
+  // Whoever holds the root looks all the time.
+  const isLive = root.daemon !== null && root.asOf !== null;
+  const head = `${style.bold(root.root)}  ${ownerWords(root, screen)}${isLive ? "" : `, ${age}`}`;
   const second: string[] = [];
   if (root.watcher !== null) {
     const { mode, reason, watchedFolders } = root.watcher;

@@ -140,7 +140,7 @@ describe("a command that fails", () => {
     expect(result).toMatchObject({
       kind: "failed",
       category: "node",
-      error: expect.stringMatching(/exited with code 3: last words$/),
+      error: expect.stringMatching(/^the command exited with code 3: last words; it is "/),
     });
     expect(output).toBeUndefined();
     expect(log).toContain("first\nlast words\n");
@@ -158,7 +158,7 @@ describe("a command that fails", () => {
       onLog: (text) => (end = text),
     });
     expect(end).toMatch(/END\n$/);
-    expect(result).toMatchObject({ error: expect.stringMatching(/END$/) });
+    expect(result).toMatchObject({ error: expect.stringMatching(/END; it is "head/) });
   });
 
   test.each([

@@ -231,13 +231,14 @@ function verdict(
   isShell: boolean,
 ): Failed | undefined {
   if (code === 0) return undefined;
+  // What went wrong comes first: screens cut long lines.
   const why = lastLine === "" ? "" : `: ${lastLine.slice(-300)}`;
-  if (code === null) return failed(`command "${shown}" was killed by ${signal}${why}`);
+  if (code === null) return failed(`the command was killed by ${signal}${why}; it is "${shown}"`);
   const cannotRun = isShell && (code === 127 || code === 126);
   const meaning = cannotRun ? (code === 127 ? " (command not found)" : " (not executable)") : "";
   const hint = cannotRun ? "; install it, or correct its name or PATH" : "";
   return failed(
-    `command "${shown}" exited with code ${code}${meaning}${why}${hint}`,
+    `the command exited with code ${code}${meaning}${why}${hint}; it is "${shown}"`,
     cannotRun ? "definition" : "node",
   );
 }
