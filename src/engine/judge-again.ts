@@ -8,16 +8,20 @@ import type { Settling } from "./settling.ts";
 /** States whose tasks must be judged though no file changed: those of these stages, and every task that is not done. */
 export function statesToJudge(stages: ReadonlySet<StageKey> | "all", table: StateTable, topology: Topology): RelPath[] {
   const concerned = stages === "all" ? stages : withInputs(stages, topology);
+  const isNamed = topology
+    .roles()
+    .map(
+      ({ producer, sources }) =>
+        concerned === "all" || [producer, ...sources].some((stage) => stage && concerned.has(stage.key)),
+    );
   const paths: RelPath[] = [];
   for (let row = 0; row < table.end; row++) {
     const path = table.pathOf(row);
     if (path === undefined) continue;
-    const role = topology.role(table.roleOf(row));
+    const role = table.roleOf(row);
     const status = table.statusOf(row);
     const settled = status === "fresh" || status === "skipped";
-    const named =
-      concerned === "all" || [role.producer, ...role.sources].some((stage) => stage && concerned.has(stage.key));
-    if (named || (role.producer ? !settled : status === "settling")) paths.push(path);
+    if (isNamed[role] || (topology.role(role).producer ? !settled : status === "settling")) paths.push(path);
   }
   return paths;
 }

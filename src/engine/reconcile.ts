@@ -1,8 +1,12 @@
 import type { RelPath } from "../core/model/words.ts";
+import { RowCursor } from "../core/plan/row-cursor.ts";
 import type { StateTable } from "../core/plan/state-table.ts";
 import { hasNoPath, type Topology } from "../core/plan/topology.ts";
 import type { Clock, Scan, WatchBase } from "../ports.ts";
 
+/** Of `Scan.kinds`. */
+const FILE = 0;
+const FOLDER = 1;
 /** How many entries are compared before others get a turn. */
 const SLICE = 20_000;
 
@@ -20,23 +24,23 @@ export async function findDifferences(
   const different = new Set<RelPath>();
   const seen = new Uint8Array(table.end);
   const folders = topology.hasFolders();
-  for (let i = 0; i < scan.paths.length; i++) {
+  const { paths, kinds, stats } = scan;
+  const cursor = new RowCursor(table);
+  for (let i = 0; i < paths.length; i++) {
     if (i % SLICE === SLICE - 1) await breathe(clock);
-    const path = scan.paths[i]!;
-    const row = table.find(path);
-    if (row !== undefined && scan.kinds[i] === 0) {
-      seen[row] = 1;
-      const at = i * 5;
-      const { stats } = scan;
-      const same = !table.isRacy(row) && table.hasStat(row, stats[at]!, stats[at + 1]!, stats[at + 2]!, stats[at + 3]!);
-      if (!same || table.statusOf(row) === "settling") different.add(path);
-      else if (folders) addFolders(path, topology, different, table, seen);
+    const path = paths[i]!;
+    const kind = kinds[i];
+    // A folder state is its whole tree; where a folder took a file's place, the file has vanished.
+    if (kind === FOLDER) {
+      if (folders) addFolders(`${path}/`, topology, different, table, seen);
       continue;
     }
+    const row = cursor.find(path);
     if (row !== undefined) seen[row] = 1;
-    // Links and folders need a look of their own; a folder state is its whole tree.
-    if (scan.kinds[i] !== 1) different.add(path);
-    if (folders) addFolders(scan.kinds[i] === 1 ? `${path}/` : path, topology, different, table, seen);
+    // Links need a look of their own.
+    const isSame = row !== undefined && kind === FILE && table.isUntouched(row, stats, i * 5);
+    if (!isSame || table.statusOf(row) === "settling") different.add(path);
+    if (folders) addFolders(path, topology, different, table, seen);
   }
   addVanished(bases, scan, table, seen, different);
   return [...different];

@@ -32,7 +32,8 @@ const STATUS_NUMBER = new Map<Status, number>(STATUSES.map((status, number) => [
  */
 export class StateTable {
   #paths: (RelPath | undefined)[] = [];
-  readonly #rows = new Map<RelPath, Row>();
+  /** None from unpacking until the first path is looked up: comparing with a scan in which nothing changed needs none. */
+  #rows: Map<RelPath, Row> | undefined = new Map();
   #free: Row[] = [];
   #flags = new Uint8Array(CHUNK);
   #status = new Uint8Array(CHUNK);
@@ -45,7 +46,7 @@ export class StateTable {
 
   /** How many rows there are. */
   get size(): number {
-    return this.#rows.size;
+    return this.#paths.length - this.#free.length;
   }
 
   /** One more than the largest row number; rows below it may be free (`pathOf` is `undefined`). */
@@ -54,7 +55,7 @@ export class StateTable {
   }
 
   find(path: RelPath): Row | undefined {
-    return this.#rows.get(path);
+    return this.#rowsByPath().get(path);
   }
 
   pathOf(row: Row): RelPath | undefined {
@@ -63,12 +64,13 @@ export class StateTable {
 
   /** The row of a path, made if there was none: absent, without status. */
   ensure(path: RelPath, roleOf: (path: RelPath) => number): Row {
-    const known = this.#rows.get(path);
+    const rows = this.#rowsByPath();
+    const known = rows.get(path);
     if (known !== undefined) return known;
     const row = this.#free.pop() ?? this.#paths.length;
     this.#grow(row + 1);
     this.#paths[row] = path;
-    this.#rows.set(path, row);
+    rows.set(path, row);
     this.#flags[row] = 0;
     this.#status[row] = NO_STATUS;
     this.#role[row] = roleOf(path);
@@ -80,11 +82,21 @@ export class StateTable {
     const path = this.#paths[row];
     if (path === undefined) return;
     this.setStatus(row, undefined);
-    this.#rows.delete(path);
+    this.#rows?.delete(path);
     this.#paths[row] = undefined;
     this.#flags[row] = 0;
     this.#free.push(row);
     this.#touch(row);
+  }
+
+  #rowsByPath(): Map<RelPath, Row> {
+    return (this.#rows ??= this.#indexRows());
+  }
+
+  #indexRows(): Map<RelPath, Row> {
+    const rows = new Map<RelPath, Row>();
+    for (const [row, path] of this.#paths.entries()) if (path !== undefined) rows.set(path, row);
+    return rows;
   }
 
   // ------------------------------------------------------------ what is on disk
@@ -132,6 +144,13 @@ export class StateTable {
       this.#stat[at + 1] === mtimeMs &&
       this.#stat[at + 2] === ctimeMs &&
       this.#stat[at + 3] === ino
+    );
+  }
+
+  /** Is the content certain to be that of the last look, by the numbers of a scan (size, mtimeMs, ctimeMs, ino) from `at` on? */
+  isUntouched(row: Row, stats: Float64Array, at: number): boolean {
+    return (
+      (this.#flags[row]! & RACY) === 0 && this.hasStat(row, stats[at]!, stats[at + 1]!, stats[at + 2]!, stats[at + 3]!)
     );
   }
 
@@ -253,6 +272,7 @@ export class StateTable {
 
   /** Fills an empty table from packed chunks; `false` (and an empty table) when one of them is not usable. */
   unpack(chunks: ReadonlyMap<string, Uint8Array>): boolean {
+    this.#rows = undefined;
     const names = [...chunks.keys()].toSorted();
     for (const [i, name] of names.entries()) {
       if (name !== chunkName(i) || !this.#unpackChunk(i, chunks.get(name)!)) {
@@ -293,7 +313,6 @@ export class StateTable {
       }
       const path = text.slice(start, (start += length));
       this.#paths[row] = path;
-      this.#rows.set(path, row);
       const status = this.#status[row]!;
       if (status !== NO_STATUS) this.#countsOf(this.#role[row]!)[status]!++;
     }
@@ -302,7 +321,7 @@ export class StateTable {
 
   clear(): void {
     this.#paths = [];
-    this.#rows.clear();
+    this.#rows = new Map();
     this.#free = [];
     this.#counts = [];
     this.#dirty.clear();

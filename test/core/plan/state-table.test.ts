@@ -35,6 +35,21 @@ describe("a row", () => {
   });
 });
 
+describe("an untouched row", () => {
+  const numbers = Float64Array.of(0, 12, 1.5, 2.25, 7);
+  test.each([
+    ["was seen with these numbers", stat, false, true],
+    ["was seen with others", { ...stat, ino: 8 }, false, false],
+    ["may have been written to since", stat, true, false],
+  ])("%s", (_name, seen, racy, expected) => {
+    const table = new StateTable();
+    const row = table.ensure("a", role);
+    expect(table.isUntouched(row, numbers, 1)).toBe(false);
+    table.setPresent(row, seen, undefined, racy);
+    expect(table.isUntouched(row, numbers, 1)).toBe(expected);
+  });
+});
+
 const paths = fc.uniqueArray(fc.string({ minLength: 1, maxLength: 12, unit: "binary" }), { maxLength: 40 });
 const statuses = fc.constantFrom<(Status | undefined)[]>(undefined, ...STATUSES);
 
@@ -95,6 +110,28 @@ describe("a packed table", () => {
         for (const status of STATUSES) expect(again.count(1, status)).toBe(table.count(1, status));
       }),
     );
+  });
+
+  test("goes on where it was: known paths keep their rows, new ones get others, removed ones are gone", () => {
+    const table = new StateTable();
+    for (const path of ["a", "b", "c", "d"]) table.ensure(path, role);
+    table.remove(1);
+    const again = new StateTable();
+    again.ensure("not packed", role);
+    again.clear();
+    again.unpack(new Map([["rows/000000", table.pack().get("rows/000000")!]]));
+    expect(again.size).toBe(3);
+    again.remove(3);
+    expect(["a", "b", "c", "d", "not packed"].map((path) => again.find(path))).toEqual([
+      0,
+      undefined,
+      2,
+      undefined,
+      undefined,
+    ]);
+    expect([again.ensure("c", role), again.ensure("e", role), again.ensure("f", role), again.size]).toEqual([
+      2, 3, 1, 4,
+    ]);
   });
 
   test("spans chunks, and packs only those that changed", () => {
