@@ -275,7 +275,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: "graph",
     group: "Ask:",
     summary: "how stages and pipelines hang together",
-    args: [TARGETS],
+    args: [{ form: "[targets...]", text: "a stage, a pipeline, or a glob over these (everything)", isTarget: true }],
     flags: [
       { flags: "--format <format>", text: `${FORMATS.join(", ")} (ascii)`, parse: oneOf(FORMATS), words: FORMATS },
     ],

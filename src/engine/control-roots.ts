@@ -56,7 +56,7 @@ export class RootsControl implements Shape.Control {
     const found = this.#find([target]);
     if (!found.ok) return found;
     const [first, ...others] = found.value;
-    if (!first) return fail(unknownTarget(target, this.#roots));
+    if (!first) return fail(nothingToExplain(target, this.#roots));
     const distinct = others.filter(({ task }) => task.key !== first.task.key);
     if (distinct.length > 0 && !first.task.inputs.some((input) => input.path === target))
       return fail(ambiguousTarget(target, [first, ...distinct]));
@@ -193,6 +193,8 @@ export class RootsControl implements Shape.Control {
 
   graph({ targets }: { readonly targets?: readonly string[] }): Promise<Result<Shape.GraphReport>> {
     const wanted = (targets ?? []).map(parseTarget);
+    const unknown = wanted.find((target) => !this.#namesAnyStage(target));
+    if (unknown !== undefined) return Promise.resolve(fail(unknownStage(unknown.text)));
     const stages: Shape.GraphReport["stages"][number][] = [];
     const edges: Shape.GraphReport["edges"][number][] = [];
     for (const root of this.#roots) {
@@ -470,6 +472,25 @@ function unknownTarget(text: string, roots: readonly Root[]): Problem {
     return problem("M131", `nothing here is called "${text}"`, `write ${near}; "millrace list" shows all`);
   const hint = `name a path, a stage (${[...new Set(stages)].slice(0, 8).join(", ")}), stage@entity, a pipeline or a glob; "millrace list" shows all`;
   return problem("M131", `nothing here is called "${text}"`, hint);
+}
+
+function unknownStage(text: string): Problem {
+  return problem(
+    "M131",
+    `no stage is called "${text}"`,
+    'name a stage, a pipeline, or a glob over these; "millrace graph" shows all',
+  );
+}
+
+/** The target names a stage without tasks, or nothing. */
+function nothingToExplain(text: string, roots: readonly Root[]): Problem {
+  const all = roots.flatMap((root) => root.stages.topology.stages);
+  const target = parseTarget(text);
+  const named = all.filter((stage) => namesStage(target, stage));
+  if (named.length === 0) return unknownTarget(text, roots);
+  if (named.every(({ type }) => type === "source"))
+    return problem("M131", `"${text}" is a source, which has no tasks`, "name a stage that is made from it");
+  return problem("M131", `"${text}" has no tasks yet`, "drop a file for it, then name a task: stage@entity");
 }
 
 function unknownEntity(stage: Stage, entity: string, all: readonly Stage[]): Problem {

@@ -9,6 +9,7 @@ export type IgnoreTest = (path: RelPath, isFolder: boolean) => string | undefine
 
 /** Every reason why nothing happened to a path, the deciding one last; empty when nothing keeps it from its tasks. */
 export function whyNot(root: Root, path: RelPath, ignored: IgnoreTest): string[] {
+  if (isOutside(path)) return [`${path} lies outside ${root.ports.name}, the folder that is watched`];
   const reasons: string[] = [];
   const look = root.ports.reader.look(path);
   if (look.is === "absent") reasons.push(`there is nothing at ${path}`);
@@ -21,8 +22,14 @@ export function whyNot(root: Root, path: RelPath, ignored: IgnoreTest): string[]
   return reasons;
 }
 
+/** Such a path is never looked at. */
+function isOutside(path: string): boolean {
+  return /^(?:\/|\.\.(?:\/|$))/.test(path);
+}
+
 /** Is the path ignored, by a rule or for its kind? Then that decides, whatever a task that would take it waits for. */
 export function isLeftOut(root: Root, path: RelPath, ignored: IgnoreTest): boolean {
+  if (isOutside(path)) return true;
   const look = root.ports.reader.look(path);
   return (look.is === "refused" && look.isSpecial === true) || ignored(path, look.is === "folder") !== undefined;
 }

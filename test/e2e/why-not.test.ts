@@ -69,6 +69,8 @@ test("why-not names what keeps a file, and nothing that only follows from it", a
   expect((await whyNot("else/x.txt"))[0]).toEqual([
     expect.stringContaining("else/x.txt matches no pattern; the nearest is "),
   ]);
+  for (const path of ["/etc/passwd", "../../x"])
+    expect(await whyNot(path)).toEqual([[`${path} lies outside state/, the folder that is watched`], {}]);
   expect(await whyNot("end/bad.txt")).toEqual([
     ["there is nothing at end/bad.txt", "end@bad is blocked: up/bad.txt is retrying (up)"],
     { "end@bad": "blocked" },
@@ -82,6 +84,9 @@ test("a task that is not there is told with what it needs", async () => {
     '"end" has no task for "none"\n  do: it needs a file that matches in/{id}.txt',
   );
   expect(await told("in@none")).toContain('"in" is a source, which has no tasks');
+  expect(await told("in")).toContain('"in" is a source, which has no tasks');
+  expect(await told("end")).toContain('"end" has no tasks yet');
+  expect((await project.run("graph", "nope")).stderr).toContain('no stage is called "nope"');
   expect(await told("onec")).toContain('nothing here is called "onec"\n  do: write once');
 });
 

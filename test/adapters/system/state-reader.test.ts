@@ -126,7 +126,7 @@ describe("on the machine's disk", () => {
   test("a socket is refused", async () => {
     const server = createServer().listen(join(root, "socket"));
     await once(server, "listening");
-    expect(reader.look("socket")).toEqual({ is: "refused", reason: "FIFO, socket or device" });
+    expect(reader.look("socket")).toEqual({ is: "refused", reason: "FIFO, socket or device", isSpecial: true });
     expect(reader.read("socket")).toEqual({ is: "refused", reason: "FIFO, socket or device" });
     server.close();
   });
