@@ -20,7 +20,7 @@ export function parsePattern(
   const parser = new PatternParser(text);
   parser.parse();
   if (parser.faults.length > 0) return { ok: false, faults: parser.faults.toSorted((a, b) => a.offset - b.offset) };
-  return { ok: true, pattern: assemble(text, parser.segments, parser.variables, parser.spans) };
+  return { ok: true, pattern: assemble(asKey(text), parser.segments, parser.variables, parser.spans) };
 }
 
 class PatternParser {
@@ -230,6 +230,14 @@ interface ScannedVariable {
   readonly end: number;
 }
 
+/**
+ * The same text, as the very string that objects have as a key. Values are looked up by variables' names and patterns'
+ * texts all the time: two equal strings cut out of different texts make that slow, and the code for it is compiled anew each time.
+ */
+function asKey(text: string): string {
+  return Object.keys({ [text]: 0 })[0]!;
+}
+
 /** The parts of the variable whose `{` is at `from`; when it is not closed it ends with its segment. */
 function scanVariable(text: string, from: number): ScannedVariable {
   const nameEnd = endOf(text, from + 1, "}:/{");
@@ -239,7 +247,7 @@ function scanVariable(text: string, from: number): ScannedVariable {
   const typeEnd = !hasType ? nameEnd : text[offset] === "/" ? expressionEnd(text, offset) : endOf(text, offset, "}/{");
   const closed = text[typeEnd] === "}";
   const type = hasType ? { text: text.slice(offset, typeEnd), offset } : undefined;
-  return { name: name!, dots: dots!, type, closed, end: closed ? typeEnd + 1 : typeEnd };
+  return { name: asKey(name!), dots: dots!, type, closed, end: closed ? typeEnd + 1 : typeEnd };
 }
 
 function endOf(text: string, from: number, stops: string): number {
