@@ -121,7 +121,7 @@ test("`scanInterval` in the running daemon: what was written by a way that is no
   linkSync(join(project.dir, "elsewhere.txt"), project.at("input/1.txt"));
   await project.daemon();
   await until(() => project.holds("output/1.txt", "one"));
-  project.drop("../elsewhere.txt", "two");
+  project.rewrite("../elsewhere.txt", "two");
   await until(() => project.holds("output/1.txt", "two"));
   const { roots } = await project.json<{ roots: { scanIntervalSeconds: number }[] }>("status");
   expect(roots.map(({ scanIntervalSeconds }) => scanIntervalSeconds)).toEqual([1]);

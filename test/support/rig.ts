@@ -10,6 +10,7 @@ import {
   readFileSync,
   readlinkSync,
   realpathSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -210,9 +211,17 @@ export class Project {
     rmSync(join(this.dir, "pipelines", path));
   }
 
-  /** Writes a file of the state root. */
+  /** Puts a file in place whole, so that nobody sees it half-written: one change, one attempt. */
   drop(path: string, content: string | Uint8Array = ""): void {
-    mkdirSync(dirname(this.at(path)), { recursive: true });
+    const folder = dirname(this.at(path));
+    const beside = join(folder, ".being-dropped");
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(beside, content);
+    renameSync(beside, this.at(path));
+  }
+
+  /** Writes the file that is there anew in its place: what is linked to it changes, too. */
+  rewrite(path: string, content: string): void {
     writeFileSync(this.at(path), content);
   }
 
