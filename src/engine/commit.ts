@@ -1,7 +1,6 @@
-import { basename, dirname, join } from "node:path/posix";
+import { basename } from "node:path/posix";
 import type { ErrorCategory, FailureRecord, Manifest, StateRecord } from "../core/model/manifest.ts";
 import { ACCEPTED, HOPELESS, SOURCE_CODE_HASH } from "../core/model/manifest.ts";
-import type { TaskStage } from "../core/model/pipeline.ts";
 import type { AbsPath, ContentHash, EntityId, RelPath } from "../core/model/words.ts";
 import { entityIdOf } from "../core/pattern/pattern.ts";
 import type { Row } from "../core/plan/state-table.ts";
@@ -12,6 +11,7 @@ import { isDiskError } from "./disk-error.ts";
 import { type FactSources, signatureOf } from "./facts.ts";
 import { isRacy, type LookSources } from "./look.ts";
 import { withEntry } from "./manifest-book.ts";
+import { Publisher } from "./publisher.ts";
 import type { StageInForce } from "./stages.ts";
 
 /** An attempt that has come back. */
@@ -62,6 +62,7 @@ interface Ready {
  */
 export class Committer {
   readonly #ports: CommitPorts;
+  readonly #publisher: Publisher;
   readonly #look: LookSources;
   readonly #facts: FactSources;
   /** What each batch in flight has announced so far. */
@@ -69,6 +70,7 @@ export class Committer {
 
   constructor(ports: CommitPorts, look: LookSources, facts: FactSources) {
     this.#ports = ports;
+    this.#publisher = new Publisher(ports);
     this.#look = look;
     this.#facts = facts;
   }
@@ -277,70 +279,14 @@ export class Committer {
   #publish({ attempt, record, sources, publish }: Ready): Committed {
     const { task, batchId, request } = attempt;
     const before = this.#recordOf(task);
-    if (publish) this.#moveIntoPlace(task.stage, task.path, request.output.staged);
-    this.#remember(task.path, record.contentHash);
     const sync = task.stage.durability === "sync";
+    if (publish) this.#publisher.moveIntoPlace(task.path, request.output.staged, sync);
+    this.#remember(task.path, record.contentHash);
     this.#record(task, record, sources, { sync, ...(publish ? { batchId } : {}) });
     if (sync) this.#facts.book.flush(task.entity.id);
     if (record.contentHash === null) return { is: "skipped", hash: null };
     const unchanged = !publish || before?.contentHash === record.contentHash;
     return { is: unchanged ? "unchanged" : "ran", hash: record.contentHash };
-  }
-
-  #moveIntoPlace(stage: TaskStage, path: RelPath, staged: AbsPath): void {
-    const { disk, root } = this.#ports;
-    const target = join(root, path.replace(/\/$/, ""));
-    const sync = stage.durability === "sync";
-    if (sync) this.#syncTree(staged);
-    const isFolder = path.endsWith("/");
-    // A folder cannot replace a folder in one step: the old one steps aside first, and goes when the new one is in place.
-    const aside = `${staged}.old`;
-    const replaces = isFolder && disk.lstat(target) !== undefined;
-    if (replaces) disk.rename(target, aside);
-    try {
-      this.#renameAcross(staged, target, sync);
-    } catch (error) {
-      if (replaces) disk.rename(aside, target);
-      throw error;
-    }
-    if (replaces) disk.removeTree(aside);
-    if (sync) disk.sync(dirname(target));
-  }
-
-  /** A folder's content is on the medium only when each file and each folder in it is. */
-  #syncTree(path: AbsPath): void {
-    const { disk } = this.#ports;
-    const kind = disk.lstat(path)?.kind;
-    if (kind === "folder") for (const name of disk.list(path) ?? []) this.#syncTree(join(path, name));
-    if (kind === "folder" || kind === "file") disk.sync(path);
-  }
-
-  /** Makes a folder of the root; a new folder's name lies in the folder above it. */
-  #makeFolder(folder: AbsPath, sync: boolean): void {
-    const { disk, root } = this.#ports;
-    disk.makeFolders(folder);
-    if (!sync) return;
-    for (let above = dirname(folder); above.length >= root.length; above = dirname(above)) disk.sync(above);
-  }
-
-  #renameAcross(staged: AbsPath, target: AbsPath, sync: boolean): void {
-    const { disk, random } = this.#ports;
-    try {
-      disk.rename(staged, target);
-    } catch (error) {
-      const code = isDiskError(error) ? error.code : undefined;
-      if (code === "ENOENT" && disk.lstat(dirname(target)) === undefined) {
-        this.#makeFolder(dirname(target), sync);
-        this.#renameAcross(staged, target, sync);
-      } else if (code === "EXDEV") {
-        // The output folder is on another file system: a copy beside the target can be renamed.
-        const beside = join(dirname(target), `.${basename(target).slice(0, 100)}.${random.id()}.millrace-tmp`);
-        disk.copy(staged, beside);
-        if (sync) this.#syncTree(beside);
-        disk.rename(beside, target);
-        disk.removeTree(staged);
-      } else throw error;
-    }
   }
 
   /** The table learns what lies at a result's place now. */
