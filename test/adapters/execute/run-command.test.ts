@@ -146,6 +146,13 @@ describe("a command that fails", () => {
     expect(log).toContain("first\nlast words\n");
   });
 
+  test("says the last line alone, also when stderr came line by line", async () => {
+    const { result } = await shell("echo first >&2; sleep 0.1; echo 'last words' >&2; sleep 0.1; exit 3");
+    expect(result).toMatchObject({
+      error: expect.stringMatching(/^the command exited with code 3: last words; it is "/),
+    });
+  });
+
   test("by a signal says which", async () => {
     expect((await shell("kill -SEGV $$")).result).toMatchObject({
       error: expect.stringContaining("was killed by SIGSEGV"),

@@ -189,16 +189,21 @@ function printedPath(staged: AbsPath): AbsPath {
   return join(dirname(staged), basename(staged) === name ? `${name}-2` : name);
 }
 
+/** Of what came in any pieces: a line is over only at its newline, so the pieces are joined first. */
+function lastLineOf(text: string): string {
+  return text.trimEnd().split("\n").at(-1) ?? "";
+}
+
 /** Waits until nothing of the command runs any more; says how it failed, if it did. */
 async function follow(tree: ProcessTree, context: SingleContext, shown: string): Promise<Failed | undefined> {
   const { child } = tree;
   const { signal } = context;
-  let lastLine = "";
+  let end = "";
   const decoder = new StringDecoder("utf8");
   child.stderr?.on("data", (chunk: Buffer) => {
     const text = decoder.write(chunk);
     context.log(text);
-    lastLine = (lastLine + text).trimEnd().slice(-2_000).split("\n").at(-1) ?? "";
+    end = (end + text).slice(-2_000);
   });
   let stopping: Promise<void> | undefined;
   const stop = (): void => {
@@ -214,7 +219,7 @@ async function follow(tree: ProcessTree, context: SingleContext, shown: string):
     await (stopping ?? tree.finish(STOP_GRACE_MS, signal));
     await Promise.race([closed, new Promise((done) => setTimeout(done, 1_000).unref())]);
     child.stderr?.destroy();
-    return verdict(code, by, shown, lastLine, child.spawnfile === "/bin/sh");
+    return verdict(code, by, shown, lastLineOf(end), child.spawnfile === "/bin/sh");
   } catch (error) {
     return startFailure(error as NodeJS.ErrnoException, shown, child.spawnfile);
   } finally {
