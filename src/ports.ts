@@ -280,10 +280,38 @@ export interface ControlsStore {
   write(controls: Controls): void;
 }
 
+/** What a retracted result was the result of, and what its manifest said of it. */
+export interface TrashedResult {
+  readonly taskKey: TaskKey;
+  readonly entityId: EntityId;
+  /** The text of the stage's pattern: the key of the record in its manifest. */
+  readonly pattern: string;
+  readonly record: StateRecord;
+}
+/** One thing that was moved aside. */
+export interface TrashEntry {
+  /** Its folder in `.millrace/trash/`. */
+  readonly name: string;
+  /** Where it was; empty when its note is damaged or the thing is no longer in it (`why` says which). */
+  readonly path: RelPath;
+  /** Where it is now. Both are relative to the root; a folder state ends with `/`. */
+  readonly kept: RelPath;
+  readonly why: string;
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  /** `null` for everything but a retracted result. */
+  readonly of: TrashedResult | null;
+}
 /** What was moved aside: `.millrace/trash/`. */
 export interface Trash {
   /** Moves a state there with a note; returns where it is now, relative to the root. */
-  put(path: RelPath, why: string): RelPath;
+  put(path: RelPath, why: string, of?: TrashedResult): RelPath;
+  /** Newest first. A note is read once, so it may be asked often. */
+  entries(): TrashEntry[];
+  /** Moves the thing back to its path and forgets the entry; says what it was. Fails when something is at the path, and when nothing usable is in the trash. */
+  restore(name: string): Result<TrashEntry>;
+  /** Removes an entry for ever, if there. */
+  remove(name: string): void;
 }
 
 export interface Owner {
@@ -377,7 +405,7 @@ export interface JobQueue {
   nextDue(): MonoMs | undefined;
   /** Starts nothing new (true) or goes on (false). */
   pause(paused: boolean): void;
-  /** Resolves when nothing runs and nothing is due (waiting for later is idle). */
+  /** Resolves when nothing runs and nothing is due (waiting for later is idle, and so is all that waits while paused). */
   onIdle(): Promise<void>;
 }
 

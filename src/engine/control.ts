@@ -52,6 +52,8 @@ export interface RootReport {
   readonly nextRetryAt: string | null;
   /** Definitions that do not load now (their last good version runs), and other standing warnings. */
   readonly problems: readonly Problem[];
+  /** Why no work is started now (the disk is full, the root is away ...); `null` while it is. It goes on by itself. */
+  readonly paused: Problem | null;
 }
 export interface StatusReport {
   readonly version: 1;

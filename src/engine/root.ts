@@ -32,6 +32,7 @@ import { Keeper } from "./keeper.ts";
 import type { LookSources } from "./look.ts";
 import { ManifestBook } from "./manifest-book.ts";
 import { NamedTimers } from "./named-timers.ts";
+import { Pauses } from "./pause.ts";
 import { breathe } from "./reconcile.ts";
 import { recover } from "./recover.ts";
 import { Scans } from "./scans.ts";
@@ -83,6 +84,8 @@ export class Root {
   readonly lookFrom: LookSources;
   /** Told of each attempt's end. */
   readonly endings: Set<(ending: Ending) => void> = new Set();
+  /** Why no work is started now, if it is not. */
+  readonly pauses: Pauses = new Pauses((why) => this.#onPause(why));
   readonly #timers: NamedTimers;
   readonly #changes = new ChangeSignal();
   readonly #scans: Scans;
@@ -90,6 +93,7 @@ export class Root {
   #stages: StagesInForce = new StagesInForce([], new Map(), []);
   #definitionProblems: readonly Problem[] = [];
   #toJudge: ReadonlySet<StageKey> | "all" = new Set();
+  #isStopping = false;
 
   constructor(ports: RootPorts) {
     this.ports = ports;
@@ -151,6 +155,19 @@ export class Root {
   /** Standing problems: definitions that do not load, code that does not compile, what a scan could not read. */
   get problems(): readonly Problem[] {
     return [...this.#definitionProblems, ...this.#stages.problems, ...this.#scans.problems];
+  }
+
+  /** Whether results may be taken away now: not while the root is away, since then everything looks gone. */
+  get mayRetract(): boolean {
+    return !this.pauses.has("away");
+  }
+
+  #onPause(why: Problem | null): void {
+    const { log, name } = this.ports;
+    if (why) log.problem(why);
+    else log.info({ root: name }, "work goes on");
+    if (!this.#isStopping) this.journey.queue?.pause(why !== null);
+    this.#onChange();
   }
 
   /** When the disk was last looked at as a whole; `undefined` when not yet. */
@@ -220,6 +237,7 @@ export class Root {
 
   /** Ends running attempts, giving them `graceMs`, and saves everything. */
   async stop(graceMs: number): Promise<void> {
+    this.#isStopping = true;
     this.journey.stop();
     await this.#scans.close();
     const idle = this.journey.queue?.onIdle() ?? Promise.resolve();
@@ -305,8 +323,14 @@ export class Root {
     this.#keeper.changed();
   }
 
+  /** Nothing is being done and nothing can be begun now. What waits for a pause to end is quiet, as are retries. */
   get isQuiet(): boolean {
-    return this.journey.isQuiet && this.settling.size === 0 && !this.#scans.isRunning;
+    return this.#isJourneyQuiet && this.settling.size === 0 && !this.#scans.isRunning;
+  }
+
+  get #isJourneyQuiet(): boolean {
+    if (this.pauses.current === null) return this.journey.isQuiet;
+    return !this.journey.isPlanning && this.journey.queue?.counts().running === 0;
   }
 
   /**
@@ -319,7 +343,7 @@ export class Root {
     const { settleTimeoutMs = Infinity, signal } = options;
     while (!this.isQuiet && !signal?.aborted) {
       const left = settleTimeoutMs - this.settling.newestMs();
-      if (left <= 0 && this.journey.isQuiet && !this.#scans.isRunning) break;
+      if (left <= 0 && this.#isJourneyQuiet && !this.#scans.isRunning) break;
       const soon = Number.isFinite(left) ? Math.max(1, left) : undefined;
       const timer = soon === undefined ? undefined : this.ports.clock.after(soon, () => this.#changes.fire());
       await this.#changes.next(signal);

@@ -31,6 +31,7 @@ export function statusOfRoot(root: Root): Omit<RootReport, "daemon"> {
     troubleTotal: total,
     nextRetryAt: retries.toSorted()[0] ?? null,
     problems: root.problems,
+    paused: root.pauses.current,
   };
 }
 
@@ -63,6 +64,8 @@ export function savedStatus(
     troubleTotal: known?.troubleTotal ?? 0,
     nextRetryAt: known?.nextRetryAt ?? null,
     problems: today.problems,
+    // Whoever looks next finds out for himself.
+    paused: null,
   };
 }
 

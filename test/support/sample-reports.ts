@@ -146,6 +146,7 @@ export const STATUS: StatusReport = {
       troubleTotal: 5,
       nextRetryAt: "2026-11-20T13:00:42.000Z",
       problems: [PROBLEM],
+      paused: null,
     },
   ],
 };

@@ -338,7 +338,8 @@ class LocalQueue implements JobQueue {
   }
 
   #tellIdle(): void {
-    if (this.#idleWaiters.length === 0 || this.#running.size > 0 || this.#ready > 0) return;
+    const mayStart = this.#ready > 0 && !this.#isPaused;
+    if (this.#idleWaiters.length === 0 || this.#running.size > 0 || mayStart) return;
     const waiters = this.#idleWaiters;
     this.#idleWaiters = [];
     for (const resolve of waiters) resolve();

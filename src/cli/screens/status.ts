@@ -36,6 +36,8 @@ function headLines(root: RootReport, screen: Screen): string[] {
   const rescans = Object.entries(root.watcher?.rescans ?? {}).filter(([, times]) => times > 0);
   if (rescans.length > 0)
     lines.push(`${indent}rescans: ${rescans.map(([cause, times]) => `${times} ${cause}`).join(", ")}`);
+  if (root.paused !== null)
+    lines.push(style.bad(`paused ${root.paused.code}  ${root.paused.message}`), `  do: ${root.paused.hint}`);
   return lines;
 }
 

@@ -1,6 +1,6 @@
 /**
  * Every problem code with its title. The table is the source of `docs/errors.md` (a test compares both directions).
- * 1xx usage, root and daemon; 2xx definitions and patterns; 3xx attempts of a node; 4xx the store; 5xx watching.
+ * 1xx usage, root and daemon; 2xx definitions and patterns; 3xx attempts of a node; 4xx the store; 5xx watching and the machine.
  * A code is never reused for another meaning.
  */
 export const PROBLEM_TITLES = {
@@ -17,6 +17,8 @@ export const PROBLEM_TITLES = {
   M133: "an id does not fit its pattern",
   M134: "a state is not there",
   M135: "a state cannot be used",
+  M140: "something is in the way of what is to be put back",
+  M141: "a trash entry cannot be used",
   M199: "a call failed",
   M201: "a definition is not valid JSON",
   M202: "a key is not known",
@@ -56,6 +58,11 @@ export const PROBLEM_TITLES = {
   M409: "the ledger was written by a later release",
   M410: "the index is damaged",
   M501: "something under a root cannot be looked at",
+  M510: "the disk is full",
+  M511: "the disk is read-only",
+  M512: "the root is away",
+  M513: "too many files are open",
+  M514: "a scan failed",
 } as const;
 
 /** A stable problem code. */
