@@ -465,6 +465,8 @@ export interface AttemptRequest {
   /** 1 for the first try. */
   readonly attempt: number;
   readonly idempotencyKey: string;
+  /** It gets a thread of its own: the shared one gave it back. */
+  readonly alone: boolean;
 }
 
 /** Something an attempt read: a declared input, or a read that was recorded. `null` hash: it was looked for and absent. */
@@ -500,6 +502,8 @@ export type AttemptOutcome = OutcomeCommon &
     | { readonly kind: "overtaken"; readonly path: RelPath }
     /** Cancelled or cut off by a stop. */
     | { readonly kind: "interrupted" }
+    /** Too slow or too large for a thread that others wait for; nothing was done: ask again with `alone`, in lane `single`. */
+    | { readonly kind: "alone"; readonly because: "slow" | "large" }
   );
 
 /** Runs attempts; knows the types of nodes. */
@@ -507,7 +511,7 @@ export interface NodeRunner {
   readonly nodeTypes: ReadonlyMap<string, NodeTypeInfo>;
   /** Hashes (and where needed compiles) the nodes of a stage; problems name the place in the definition or in the code. */
   inspect(stage: InspectRequest): Promise<Result<NodeCode>>;
-  /** Which lane a stage's attempts take. */
+  /** Which lane a stage's attempts take; `batch` becomes `single` once a stage was found too slow to share a thread. */
   laneOf(work: StageWork): Job["lane"];
   /** Runs every request; emits each outcome once, in any order, then resolves. Never rejects for what a node does. */
   run(requests: readonly AttemptRequest[], emit: (outcomes: readonly AttemptOutcome[]) => void): Promise<void>;

@@ -2,9 +2,12 @@ import { beforeAll } from "vitest";
 import { openControlsStore } from "../../src/adapters/store/controls.ts";
 import { SqliteIndexStore } from "../../src/adapters/store/index-db.ts";
 import { FileManifestStore } from "../../src/adapters/store/manifests.ts";
+import { FileTrash } from "../../src/adapters/store/trash.ts";
 import { FileOwnerLock } from "../../src/adapters/store/owner.ts";
 import { openLedger } from "../../src/adapters/ledger/sqlite.ts";
 import { loadHasher } from "../../src/core/hash/hash.ts";
+import { ManualClock } from "../support/manual-clock.ts";
+import { MemoryDisk } from "../support/memory-disk.ts";
 import { MemoryLedger } from "../support/memory-ledger.ts";
 import {
   MemoryControlsStore,
@@ -13,12 +16,14 @@ import {
   MemoryOwnerLock,
   type MemorySeat,
 } from "../support/memory-store.ts";
-import { makeStoreRoot, type StoreRoot } from "../support/store-fixtures.ts";
+import { SeededRandom } from "../support/seeded-random.ts";
+import { makeStoreRoot, STOPPED_CLOCK, type StoreRoot } from "../support/store-fixtures.ts";
 import { describeControlsStore } from "./controls-store.ts";
 import { describeIndexStore } from "./index-store.ts";
 import { describeLedger } from "./ledger.ts";
 import { describeManifestStore } from "./manifest-store.ts";
 import { describeOwnerLock } from "./owner-lock.ts";
+import { describeTrash } from "./trash.ts";
 
 beforeAll(loadHasher);
 
@@ -85,4 +90,22 @@ describeLedger(
     },
     ({ ledger }) => ledger.close(),
   ),
+);
+
+describeTrash("in memory", () => {
+  const clock = new ManualClock();
+  const disk = new MemoryDisk(clock);
+  const ports = { disk, clock, random: new SeededRandom(1) };
+  disk.makeFolders("/root/.millrace");
+  const again = (): FileTrash => new FileTrash("/root", ports);
+  return { trash: again(), again, root: "/root", disk, later: () => clock.advance(1000), ...nothing };
+});
+describeTrash(
+  "on disk",
+  onDisk((at) => {
+    let now = STOPPED_CLOCK.wallMs();
+    const clock = { ...STOPPED_CLOCK, wallMs: () => now };
+    const again = (): FileTrash => new FileTrash(at.root, { ...at, clock });
+    return { trash: again(), again, root: at.root, disk: at.disk, later: () => void (now += 1000) };
+  }),
 );

@@ -6,7 +6,7 @@ import { hashBytes, loadHasher } from "../../../src/core/hash/hash.ts";
 import { manifestFileName } from "../../../src/core/model/entity-file-name.ts";
 import { formatManifest } from "../../../src/core/model/manifest-json.ts";
 import { InternalError } from "../../../src/core/model/problems.ts";
-import type { Disk } from "../../../src/ports.ts";
+import type { Disk, Trash } from "../../../src/ports.ts";
 import { diskWith, makeStoreRoot, manifest, stateRecord, type StoreRoot } from "../../support/store-fixtures.ts";
 
 beforeAll(loadHasher);
@@ -202,11 +202,11 @@ describe("reading a manifest", () => {
   test("does not forget a damaged file that could not be moved", () => {
     using at = makeStoreRoot();
     writeFileSync(fileIn(at), "{");
-    const trash = {
+    const trash = Object.assign(Object.create(at.trash) as Trash, {
       put: () => {
         throw new Error("ENOSPC");
       },
-    };
+    });
     const store = new FileManifestStore(at.root, { ...at, trash });
     expect(() => store.read("001")).toThrow("ENOSPC");
     expect(() => store.write(manifest("001"))).toThrow("ENOSPC");

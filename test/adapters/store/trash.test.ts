@@ -1,10 +1,21 @@
-import { existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname } from "node:path";
-import { expect, test } from "vitest";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
 import { FileTrash } from "../../../src/adapters/store/trash.ts";
+import { keptPath, parseNote } from "../../../src/adapters/store/trash-note.ts";
 import { InternalError } from "../../../src/core/model/problems.ts";
 import type { Disk } from "../../../src/ports.ts";
-import { diskWith, makeStoreRoot, STOPPED_CLOCK, type StoreRoot } from "../../support/store-fixtures.ts";
+import { diskWith, makeStoreRoot, stateRecord, STOPPED_CLOCK, type StoreRoot } from "../../support/store-fixtures.ts";
 
 function drop(at: StoreRoot, path: string, content: string): void {
   mkdirSync(dirname(`${at.root}/${path}`), { recursive: true });
@@ -139,3 +150,136 @@ test.each(["", "/etc/passwd", "../x", "a/../../x", ".millrace", ".millrace/", ".
     expect(() => at.trash.put(path, "why")).toThrow(InternalError);
   },
 );
+
+describe("a note that was tampered with", () => {
+  const NAME = "20261120T130655123Z-abcdefabcdef";
+  const note = (path: string, more: object = {}): string =>
+    JSON.stringify({ path, kept: keptPath(NAME, path), why: "edited", at: "2026-11-20T13:06:55.123Z", ...more });
+  const of = { taskKey: "a#b@1", entityId: "1", pattern: "x/{id}", record: stateRecord({ path: "x.txt" }) };
+
+  test("the notes that the tables below change are readable", () => {
+    expect(parseNote(NAME, note("x.txt"))).toMatchObject({ path: "x.txt", of: null });
+    expect(parseNote(NAME, note("x.txt", { of }))).toMatchObject({ path: "x.txt", of });
+  });
+
+  test.each([
+    ["no JSON", "{"],
+    ["no object", "[]"],
+    ["nothing", ""],
+    ["a path out of the root", note("../../etc/passwd")],
+    ["an absolute path", note("/etc/passwd")],
+    ["the trash itself", note(".millrace/trash")],
+    ["a number for a path", JSON.stringify({ path: 5, kept: 5, why: 5, at: 5 })],
+    ["a thing that lies elsewhere", note("x.txt", { kept: "input/secret.txt" })],
+    ["a thing in another entry", note("x.txt", { kept: ".millrace/trash/20261120T130655124Z-abcdefabcdef/x.txt" })],
+    ["another time", note("x.txt", { at: "2036-11-20T13:06:55.123Z" })],
+    ["a key that no note has", note("x.txt", { mode: 511 })],
+    ["a prototype", note("x.txt").replace('"why"', '"__proto__"')],
+    ["a result without a record", note("x.txt", { of: { taskKey: "a", entityId: "1", pattern: "x" } })],
+    ["a result whose record is of another path", note("x.txt", { of: { ...of, record: stateRecord() } })],
+    ["a result with a hostile record", note("x.txt", { of: { ...of, record: { ...of.record, durationMs: -1 } } })],
+    ["a result that is null", note("x.txt", { of: null })],
+  ])("with %s: the entry is listed as damaged, is not put back, and can be removed", (_, text) => {
+    using at = makeStoreRoot();
+    drop(at, `.millrace/trash/${NAME}/x.txt`, "kept");
+    drop(at, `.millrace/trash/${NAME}/note.json`, text);
+    const kept = `.millrace/trash/${NAME}/`;
+    expect(at.trash.entries()).toEqual([
+      { name: NAME, path: "", kept, why: "its note is damaged", at: "2026-11-20T13:06:55.123Z", of: null },
+    ]);
+    const made = at.trash.restore(NAME);
+    expect(made.ok ? [] : made.problems.map(({ code, hint }) => [code, hint])).toEqual([["M141", `look in ${kept}`]]);
+    expect(readFileSync(`${at.root}/${kept}x.txt`, "utf8")).toBe("kept");
+    at.trash.remove(NAME);
+    expect(entries(at)).toEqual([]);
+  });
+
+  test("whatever a note says, reading it answers, and what it names lies in its own entry", () => {
+    const text = fc.oneof(
+      fc.json(),
+      fc.string(),
+      fc.record({ path: fc.string(), kept: fc.string(), why: fc.string() }).map((some) => JSON.stringify(some)),
+      fc.string().map((path) => note(path)),
+    );
+    fc.assert(
+      fc.property(text, (any) => {
+        const entry = parseNote(NAME, any);
+        if (entry === undefined) return;
+        expect(entry.kept).toBe(keptPath(NAME, entry.path));
+        expect(`/${entry.path}/`).not.toMatch(/\/\.\.?\//);
+      }),
+    );
+  });
+
+  test("a link in an entry leads nowhere: what it points to stays", () => {
+    using at = makeStoreRoot();
+    using elsewhere = makeStoreRoot();
+    drop(elsewhere, "secret.txt", "secret");
+    drop(at, `.millrace/trash/${NAME}/note.json`, note("out/secret.txt"));
+    symlinkSync(elsewhere.root, `${at.root}/.millrace/trash/${NAME}/out`);
+    expect(at.trash.entries()[0]).toMatchObject({ path: "", why: '"out/secret.txt" is no longer in it' });
+    expect(at.trash.restore(NAME).ok).toBe(false);
+    expect(readFileSync(`${elsewhere.root}/secret.txt`, "utf8")).toBe("secret");
+  });
+
+  test("an entry that is a link is no entry, and a note that is one is not followed", () => {
+    using at = makeStoreRoot();
+    using elsewhere = makeStoreRoot();
+    drop(elsewhere, "note.json", note("x.txt"));
+    drop(elsewhere, "x.txt", "secret");
+    mkdirSync(`${at.root}/.millrace/trash/20261120T130655123Z-note`, { recursive: true });
+    symlinkSync(`${elsewhere.root}/note.json`, `${at.root}/.millrace/trash/20261120T130655123Z-note/note.json`);
+    symlinkSync(elsewhere.root, `${at.root}/.millrace/trash/${NAME}`);
+    expect(at.trash.entries()).toMatchObject([{ path: "", why: "its note is not there" }]);
+    expect(at.trash.restore(NAME).ok).toBe(false);
+    at.trash.remove(NAME);
+    expect(readFileSync(`${elsewhere.root}/x.txt`, "utf8")).toBe("secret");
+  });
+
+  test.each(["../note", "", "note.json", "20261120T130655123Z-../x"])("%j is no entry to remove", (name) => {
+    using at = makeStoreRoot();
+    expect(() => at.trash.remove(name)).toThrow(InternalError);
+  });
+});
+
+test("nothing is put back through a link that leads out of the root", () => {
+  using at = makeStoreRoot();
+  using elsewhere = makeStoreRoot();
+  drop(at, "out/x.txt", "mine");
+  at.trash.put("out/x.txt", "why");
+  rmSync(`${at.root}/out`, { recursive: true });
+  symlinkSync(elsewhere.root, `${at.root}/out`);
+  const made = at.trash.restore(at.trash.entries()[0]!.name);
+  expect(made.ok ? "" : made.problems[0]!.message).toBe(
+    '"out/x.txt" was not put back: "out" is not a folder inside the root',
+  );
+  expect(existsSync(`${elsewhere.root}/x.txt`)).toBe(false);
+});
+
+test("a thing is put back through a link that stays inside the root", () => {
+  using at = makeStoreRoot();
+  drop(at, "real/x.txt", "mine");
+  symlinkSync("real", `${at.root}/out`);
+  at.trash.put("out/x.txt", "why");
+  expect(at.trash.restore(at.trash.entries()[0]!.name).ok).toBe(true);
+  expect(readFileSync(`${at.root}/real/x.txt`, "utf8")).toBe("mine");
+});
+
+test("from another file system it is copied back; half a copy does not stay", () => {
+  using at = makeStoreRoot();
+  drop(at, "pages/1.txt", "one");
+  at.trash.put("pages/", "why");
+  const { name, kept } = at.trash.entries()[0]!;
+  const half = splitDisk(at, {
+    copy: (_, to) => {
+      drop(at, `${to.slice(at.root.length + 1)}/1.txt`, "o");
+      throw Object.assign(new Error("ENOSPC"), { code: "ENOSPC" });
+    },
+  });
+  expect(() => trashOn(at, half).restore(name)).toThrow("ENOSPC");
+  expect(existsSync(`${at.root}/pages`)).toBe(false);
+  expect(readFileSync(`${at.root}/${kept}1.txt`, "utf8")).toBe("one");
+  expect(trashOn(at, splitDisk(at)).restore(name).ok).toBe(true);
+  expect(readFileSync(`${at.root}/pages/1.txt`, "utf8")).toBe("one");
+  expect(entries(at)).toEqual([]);
+});
