@@ -1,4 +1,5 @@
 import { createLocalQueue } from "../../src/adapters/queue/local.ts";
+import { openControlsStore } from "../../src/adapters/store/controls.ts";
 import { FileIntents } from "../../src/adapters/store/intents.ts";
 import { FileManifestStore } from "../../src/adapters/store/manifests.ts";
 import { prepareMillraceFolder } from "../../src/adapters/store/millrace-folder.ts";
@@ -9,7 +10,7 @@ import type { Manifest } from "../../src/core/model/manifest.ts";
 import type { Pipeline } from "../../src/core/model/pipeline.ts";
 import type { RelPath, Status } from "../../src/core/model/words.ts";
 import { Root } from "../../src/engine/root.ts";
-import type { AttemptRow, Log } from "../../src/ports.ts";
+import type { AttemptRow, ControlsStore, Disk, Log } from "../../src/ports.ts";
 import { loaded } from "./definitions.ts";
 import { FakeChangeSource } from "./fake-change-source.ts";
 import { ManualClock } from "./manual-clock.ts";
@@ -17,8 +18,8 @@ import { MemoryDisk } from "./memory-disk.ts";
 import { MemoryLedger } from "./memory-ledger.ts";
 import { MemoryScanner } from "./memory-scanner.ts";
 import { MemoryControlsStore, MemoryIndexStore } from "./memory-store.ts";
-import { Killed, mortal, type MortalDisk } from "./mortal-disk.ts";
-import { type Script, ScriptedRunner } from "./scripted-runner.ts";
+import { Killed, mortal, type MortalDisk, type OperationHooks } from "./mortal-disk.ts";
+import { type RunnerEars, type Script, ScriptedRunner } from "./scripted-runner.ts";
 import { SeededRandom } from "./seeded-random.ts";
 
 await loadHasher();
@@ -28,6 +29,16 @@ const ROOT = "/project/state";
 export interface RigOptions {
   readonly settleMs?: number;
   readonly racyMs?: number;
+  /** Of the ids and of chance; 1 when left out. */
+  readonly seed?: number;
+  /** What processes have instead of the disk in memory itself: one that loses what was not synced. */
+  readonly diskOf?: (memory: MemoryDisk) => Disk;
+  /** Hear of every operation of a process on what outlives it. */
+  readonly hooks?: OperationHooks;
+  /** Hear of every attempt. */
+  readonly ears?: RunnerEars;
+  /** The controls are a file of the disk, too. */
+  readonly hasControlsFile?: boolean;
 }
 
 /** What a process of the rig is made of; thrown away by `restart` and `kill`. */
@@ -55,16 +66,19 @@ export class EngineRig {
   #pipelines: readonly Pipeline[];
   readonly #options: RigOptions;
   readonly #random: SeededRandom;
+  /** The disk as processes have it. */
+  readonly #shared: Disk;
   #life: Life;
 
   constructor(definitions: readonly unknown[], options: RigOptions = {}) {
     this.#options = options;
     this.#pipelines = parse(definitions);
-    this.#random = new SeededRandom();
+    this.#random = new SeededRandom(options.seed);
     let clock = new ManualClock();
     this.disk = new MemoryDisk({ wallMs: () => (this.#life ? this.#life.clock : clock).wallMs() });
+    this.#shared = options.diskOf?.(this.disk) ?? this.disk;
     this.disk.makeFolders(ROOT);
-    prepareMillraceFolder(ROOT, this.disk);
+    prepareMillraceFolder(ROOT, this.#shared);
     this.#life = this.#live(clock);
     clock = this.#life.clock;
   }
@@ -92,12 +106,12 @@ export class EngineRig {
   // ------------------------------------------------------------ lives
 
   #live(clock: ManualClock, lastOperation?: number): Life {
-    const life = mortal(this.disk, lastOperation);
+    const life = mortal(this.#shared, lastOperation, this.#options.hooks);
     const { disk } = life;
     const random = this.#random;
     const trash = new FileTrash(ROOT, { disk, clock, random });
     const reader = createStateReader(disk, ROOT);
-    const runner = new ScriptedRunner({ disk, reader }, this);
+    const runner = new ScriptedRunner({ disk, reader }, this, this.#options.ears);
     const changes = new FakeChangeSource();
     const root = new Root({
       root: ROOT,
@@ -110,10 +124,10 @@ export class EngineRig {
       reader,
       manifests: new FileManifestStore(ROOT, { disk, random, trash, onProblem: () => {} }),
       intents: new FileIntents(ROOT, disk),
-      index: this.index,
-      controls: this.controls,
+      index: life.hold(this.index, "index", ["load", "loadMeta", "save", "saveMeta", "close"]),
+      controls: this.#controlsOn(disk, trash),
       trash,
-      ledger: this.ledger,
+      ledger: life.hold(this.ledger, "ledger", ["add", "attempts", "close"]),
       scanner: new MemoryScanner(disk, ROOT),
       changes,
       refreshIgnore: () => false,
@@ -135,6 +149,13 @@ export class EngineRig {
       racyMs: this.#options.racyMs ?? 0,
     });
     return { root, mortal: life, runner, changes, clock };
+  }
+
+  #controlsOn(disk: Disk, trash: FileTrash): ControlsStore {
+    if (this.#options.hasControlsFile !== true) return this.controls;
+    const opened = openControlsStore(ROOT, { disk, random: this.#random, trash, onProblem: () => {} });
+    if (!opened.ok) throw new Error("the controls were refused");
+    return opened.value;
   }
 
   #log(): Log {

@@ -48,6 +48,16 @@ export type Made = string | Readonly<Record<string, string>> | null;
 /** Stands in for what a test does to one task; `undefined` leaves the attempt to its expression. */
 export type Script = (attempt: ScriptedAttempt) => Made | undefined | Promise<Made | undefined>;
 
+/** Hears of attempts as they happen. */
+export interface RunnerEars {
+  /** An attempt has read its input (`undefined`: it was not there) and begins. */
+  readonly begun?: (request: AttemptRequest, input: string | undefined) => void;
+  /** It has made a whole result, which is about to be staged. */
+  readonly made?: (request: AttemptRequest, made: Exclude<Made, null>) => void;
+  /** Results are staged in two writes, as real nodes do: only the second one completes them. */
+  readonly writesInPieces?: boolean;
+}
+
 interface RunnerPorts {
   readonly disk: Disk;
   readonly reader: StateReader;
@@ -61,6 +71,7 @@ interface RunnerPorts {
 export class ScriptedRunner implements NodeRunner {
   readonly nodeTypes: ReadonlyMap<string, NodeTypeInfo> = NODE_TYPES;
   readonly #ports: RunnerPorts;
+  readonly #ears: RunnerEars;
   readonly #cancels = new Map<string, () => void>();
   /** Every attempt that began, `stage@entity`, in order. */
   readonly ran: string[];
@@ -72,8 +83,13 @@ export class ScriptedRunner implements NodeRunner {
   /** Attempts end by themselves only, as when their results were on the way already. */
   ignoresCancel = false;
 
-  constructor(ports: RunnerPorts, world: { readonly ran: string[]; readonly scripts: Map<string, Script> }) {
+  constructor(
+    ports: RunnerPorts,
+    world: { readonly ran: string[]; readonly scripts: Map<string, Script> },
+    ears: RunnerEars = {},
+  ) {
     this.#ports = ports;
+    this.#ears = ears;
     this.ran = world.ran;
     this.scripts = world.scripts;
   }
@@ -132,6 +148,7 @@ export class ScriptedRunner implements NodeRunner {
     const envReads: string[] = [];
     const common = { attemptId, reads, envReads, durationMs: 1, log: "" };
     const input = this.#read(request.inputs[0]!, reads);
+    this.#ears.begun?.(request, input);
     if (input === undefined) return { ...common, kind: "overtaken", path: request.inputs[0]!.items[0]!.path };
     const expression = (work.node.data["expression"] as string | undefined) ?? "";
     const attempt: ScriptedAttempt = {
@@ -182,9 +199,12 @@ export class ScriptedRunner implements NodeRunner {
     return read.is === "read" ? new TextDecoder().decode(read.bytes) : undefined;
   }
 
-  #stage({ output: { staged, path } }: AttemptRequest, made: Exclude<Made, null>): Produced {
+  #stage(request: AttemptRequest, made: Exclude<Made, null>): Produced {
+    const { staged, path } = request.output;
     const { disk } = this.#ports;
+    this.#ears.made?.(request, made);
     if (typeof made === "string") {
+      if (this.#ears.writesInPieces) disk.write(staged, made.slice(0, made.length >> 1));
       disk.write(staged, made);
       return { kind: "produced", hash: hashBytes(made), size: made.length };
     }
