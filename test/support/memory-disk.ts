@@ -7,29 +7,30 @@ interface NodeCommon {
   ctimeMs: number;
   mode: number;
 }
-interface FileNode extends NodeCommon {
+export interface FileNode extends NodeCommon {
   readonly kind: "file";
   bytes: Uint8Array;
 }
-interface FolderNode extends NodeCommon {
+export interface FolderNode extends NodeCommon {
   readonly kind: "folder";
   readonly entries: Map<string, MemoryNode>;
 }
-interface LinkNode extends NodeCommon {
+export interface LinkNode extends NodeCommon {
   readonly kind: "symlink";
   readonly target: string;
 }
-interface OtherNode extends NodeCommon {
+export interface OtherNode extends NodeCommon {
   readonly kind: "other";
 }
-type MemoryNode = FileNode | FolderNode | LinkNode | OtherNode;
+/** What is at a place of a disk in memory. */
+export type MemoryNode = FileNode | FolderNode | LinkNode | OtherNode;
 
 /** The methods of a disk, named as the fault hook hears them. */
 export type DiskOperation = keyof Disk;
 
 /** A disk in memory with the manners of Linux: error codes, inode numbers, links, and a ctime that moves with every change. */
 export class MemoryDisk implements Disk {
-  readonly #root: FolderNode;
+  #root: FolderNode;
   readonly #wallMs: () => number;
   #inodes = 0;
   #lastMs = 0;
@@ -229,6 +230,16 @@ export class MemoryDisk implements Disk {
 
   modeOf(path: AbsPath): number | undefined {
     return this.#find(path, true)?.mode;
+  }
+
+  /** Everything on it, as it is now: not a copy. */
+  get tree(): FolderNode {
+    return this.#root;
+  }
+
+  /** Puts another tree in place of everything on it, inode numbers and times included: what a power cut left. */
+  load(tree: FolderNode): void {
+    this.#root = tree;
   }
 
   // ----
