@@ -86,9 +86,8 @@ function lookAtSource(path: RelPath, row: Row, stat: FileStat, role: Role, from:
     return true;
   }
   const settleMs = Math.max(...role.sources.map((source) => source.settleMs ?? from.defaultSettleMs));
-  // Quiet since its last change of any kind; a change time in the future says nothing.
-  const sinceChangeMs = from.clock.wallMs() - stat.ctimeMs;
-  if (!settling.isQuiet(path, stat, settleMs, sinceChangeMs >= 0 ? sinceChangeMs : 0)) {
+  // Quiet since its last change of any kind, as far as the clock can be believed.
+  if (!settling.isQuiet(path, stat, settleMs, settling.quietMs(stat.ctimeMs))) {
     if (status === "settling") return false;
     table.setStatus(row, "settling");
     return true;

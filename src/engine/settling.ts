@@ -1,6 +1,8 @@
-import type { MonoMs, RelPath } from "../core/model/words.ts";
+import type { MonoMs, RelPath, WallMs } from "../core/model/words.ts";
 import type { StatColumns } from "../core/plan/state-table.ts";
 import type { Clock, Timer } from "../ports.ts";
+import { NumberHeap } from "./number-heap.ts";
+import { WallTrust } from "./wall-trust.ts";
 
 interface Waiting {
   stat: StatColumns;
@@ -20,12 +22,22 @@ export class Settling {
   readonly #clock: Clock;
   readonly #onDue: (paths: readonly RelPath[]) => void;
   readonly #waiting = new Map<RelPath, Waiting>();
+  readonly #wall: WallTrust;
+  /** Paths by the grain of time that they are due in; one that is due at another time by now is skipped when its grain comes. */
+  readonly #grains = new Map<number, Set<RelPath>>();
+  readonly #order = new NumberHeap();
   #timer: Timer | undefined;
   #timerAt: MonoMs = Infinity;
 
   constructor(clock: Clock, onDue: (paths: readonly RelPath[]) => void) {
     this.#clock = clock;
     this.#onDue = onDue;
+    this.#wall = new WallTrust(clock);
+  }
+
+  /** For how long a file has surely been quiet that changed last at this wall time, in milliseconds; 0 when that cannot be known. */
+  quietMs(changedAt: WallMs): number {
+    return this.#wall.quietMs(changedAt);
   }
 
   get size(): number {
@@ -81,6 +93,7 @@ export class Settling {
     const now = this.#clock.monoMs();
     const due = now + delayMs;
     this.#waiting.set(path, { stat, due, since: this.#waiting.get(path)?.since ?? now });
+    this.#plan(path, due);
     this.#arm(due);
   }
 
@@ -89,6 +102,18 @@ export class Settling {
     this.#timer = undefined;
     this.#timerAt = Infinity;
     this.#waiting.clear();
+    this.#grains.clear();
+    this.#order.clear();
+  }
+
+  #plan(path: RelPath, due: MonoMs): void {
+    const grain = grainOf(due);
+    let paths = this.#grains.get(grain);
+    if (paths === undefined) {
+      this.#grains.set(grain, (paths = new Set()));
+      this.#order.push(grain);
+    }
+    paths.add(path);
   }
 
   #arm(due: MonoMs): void {
@@ -98,24 +123,48 @@ export class Settling {
     this.#timer = this.#clock.after(Math.max(0, due - this.#clock.monoMs()), () => this.#fire());
   }
 
+  /** Serves every grain that has begun; the cost follows what is due, not what waits. */
   #fire(): void {
     this.#timer = undefined;
     this.#timerAt = Infinity;
     const now = this.#clock.monoMs();
     const due: RelPath[] = [];
-    let next = Infinity;
-    // Insertion order is nearly the order of due times; a scan of all is still cheap beside one look at the disk each.
-    for (const [path, waiting] of this.#waiting) {
-      if (waiting.due <= now + GRAIN_MS) {
-        waiting.due = now;
-        due.push(path);
-      } else if (waiting.due < next) {
-        next = waiting.due;
+    for (let grain = this.#order.least(); grain !== undefined; grain = this.#order.least()) {
+      const { ready, next } = this.#serve(grain, now);
+      due.push(...ready);
+      if (next < Infinity) {
+        this.#arm(next);
+        break;
       }
+      this.#order.pop();
+      this.#grains.delete(grain);
     }
-    if (next < Infinity) this.#arm(next);
     if (due.length > 0) this.#onDue(due);
   }
+
+  /** What of a grain is due now, and when the first of the rest is. What waits for another time or no more is dropped. */
+  #serve(grain: number, now: MonoMs): { readonly ready: RelPath[]; readonly next: MonoMs } {
+    const ready: RelPath[] = [];
+    let next = Infinity;
+    const paths = this.#grains.get(grain) ?? new Set<RelPath>();
+    for (const path of paths) {
+      const waiting = this.#waiting.get(path);
+      if (waiting !== undefined && grainOf(waiting.due) === grain) {
+        if (waiting.due > now + GRAIN_MS) {
+          next = Math.min(next, waiting.due);
+          continue;
+        }
+        waiting.due = now;
+        ready.push(path);
+      }
+      paths.delete(path);
+    }
+    return { ready, next };
+  }
+}
+
+function grainOf(due: MonoMs): number {
+  return Math.ceil(due / GRAIN_MS);
 }
 
 function sameStat(a: StatColumns, b: StatColumns): boolean {
