@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     environment: "node",
+    globalSetup: ["test/support/not-proven.ts"],
     // Processes, not threads: tests change folders, signals and limits of their process.
     pool: "forks",
     maxWorkers: 2,
