@@ -120,6 +120,8 @@ export interface Plan {
   readonly effects?: readonly Effect[];
   readonly kills?: readonly Kill[];
   readonly keepsakes?: readonly Keepsake[];
+  /** The guard may have stopped retractions: products of gone sources may be there still. */
+  readonly mayLinger?: boolean;
   /** Other files that are nobody's fault: paths, or folders with a final `/`. */
   readonly others?: readonly PlanPath[];
   /** Secrets that may stand nowhere but in sources and in results. */
