@@ -119,6 +119,7 @@ export class Committer {
       case "overtaken":
         return { is: "dropped", path: outcome.path };
       case "interrupted":
+      case "alone":
         return { is: "dropped", path: task.path };
       case "failed":
         return this.#fail(attempt, outcome.error, outcome.category, outcome.retryAfterMs);

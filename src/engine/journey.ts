@@ -9,6 +9,7 @@ import { type FactSources, judgeTask } from "./facts.ts";
 import type { Ending } from "./history.ts";
 import { learnHash, look, type LookSources } from "./look.ts";
 import { requestOf } from "./request.ts";
+import type { StageInForce } from "./stages.ts";
 import { failedForRoom, Staging } from "./staging.ts";
 
 /** How many paths are looked at before others get a turn. */
@@ -77,6 +78,8 @@ export class Journey {
   readonly #running = new Set<TaskKey>();
   /** Queued and running tasks by entity: its manifest waits for the end of the chain. */
   readonly #busy = new Map<EntityId, Set<TaskKey>>();
+  /** Tasks whose attempts the shared thread gave back. */
+  readonly #alone = new Set<TaskKey>();
   readonly #hashing = new Set<RelPath>();
   #pumping = false;
   #stopped = false;
@@ -299,8 +302,12 @@ export class Journey {
       priority: task.stage.priority,
       order,
       dueAt: isLater ? retry.dueAt : 0,
-      lane: inForce.lane,
+      lane: this.#laneOf(task, inForce),
     });
+  }
+
+  #laneOf({ key }: Task, { lane, work }: StageInForce): Job["lane"] {
+    return lane === "batch" && work && !this.#alone.has(key) ? this.#ports.runner.laneOf(work) : "single";
   }
 
   /** When a failed task is due. A wait that has begun is not reckoned again: the wall clock may have been set since. */
@@ -375,12 +382,12 @@ export class Journey {
       const { task } = underway;
       const inForce = this.#facts.stages().of(task.stage);
       if (!inForce?.work) continue;
-      const { staged, noRoom } = staging.roomFor(attempts.size, task.path, inForce.lane);
+      const { staged, noRoom } = staging.roomFor(attempts.size, task.path, job.lane);
       const runId = `${batchId}-${attempts.size}`;
       const request = requestOf(
         task,
         inForce.work,
-        { attemptId: runId, staged, root: this.#ports.root },
+        { attemptId: runId, staged, root: this.#ports.root, alone: job.lane !== inForce.lane },
         underway.failure,
         this.#facts,
       );
@@ -411,7 +418,10 @@ export class Journey {
 
   // ------------------------------------------------------------ 7 commit, 8 wake
 
-  #commit(attempted: readonly (Prepared & Attempted)[]): void {
+  #commit(all: readonly (Prepared & Attempted)[]): void {
+    const attempted = all.filter(({ outcome }) => outcome.kind !== "alone");
+    if (attempted.length < all.length) this.#sendAlone(all.filter(({ outcome }) => outcome.kind === "alone"));
+    if (attempted.length === 0) return;
     const committed = this.#committer.commit(attempted.filter((attempt) => this.#isWanted(attempt)));
     const endings = attempted.map((attempt) => ({
       ...attempt,
@@ -426,6 +436,16 @@ export class Journey {
     if (unwanted.length > 0) this.replan(unwanted.flatMap(({ task }) => this.#today(task)));
     this.#ports.onEnding(endings);
     for (const { task } of endings) if (!this.#busy.has(task.entity.id)) this.#ports.flushManifest(task.entity.id);
+  }
+
+  /** The shared thread gave them back: they are planned anew, each for a thread and a slot of its own. */
+  #sendAlone(attempted: readonly Attempted[]): void {
+    for (const { task } of attempted) {
+      this.#alone.add(task.key);
+      this.#underway.delete(task.key);
+      this.#running.delete(task.key);
+    }
+    this.replan(attempted.flatMap(({ task }) => this.#today(task)));
   }
 
   /** Otherwise its result answers a question nobody asks any more. */
@@ -446,6 +466,7 @@ export class Journey {
   #end(task: Task, result: Committed): void {
     this.#underway.delete(task.key);
     this.#running.delete(task.key);
+    this.#alone.delete(task.key);
     if (isDone(result)) {
       this.#setStatus(task, result.is === "skipped" ? "skipped" : "fresh");
       this.#ports.onDone(task.key);

@@ -11,7 +11,7 @@ import { type FactSources, signatureOf } from "./facts.ts";
 export function requestOf(
   task: Task,
   work: StageWork,
-  place: { readonly attemptId: string; readonly staged: AbsPath; readonly root: AbsPath },
+  place: Pick<AttemptRequest, "attemptId" | "root" | "alone"> & { readonly staged: AbsPath },
   failure: FailureRecord | undefined,
   from: FactSources,
 ): AttemptRequest {
@@ -43,6 +43,7 @@ export function requestOf(
     output: { path: task.path, staged: place.staged },
     attempt: attemptNumber(task, failure, from),
     idempotencyKey: idempotencyKey(task, from),
+    alone: place.alone,
   };
 }
 

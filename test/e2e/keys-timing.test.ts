@@ -126,3 +126,26 @@ test("`scanInterval` in the running daemon: what was written by a way that is no
   const { roots } = await project.json<{ roots: { scanIntervalSeconds: number }[] }>("status");
   expect(roots.map(({ scanIntervalSeconds }) => scanIntervalSeconds)).toEqual([1]);
 });
+
+test("endless expressions take a slot each, of their own pipeline, and the rest goes on beside them", async () => {
+  const spins = `$.input.content === "endless" ? (() => { for (;;) {} })() : $.input.content.toUpperCase()`;
+  const project = newProject();
+  for (const name of ["one", "two"])
+    project.define({
+      name,
+      maxConcurrentEntities: 4,
+      stages: [
+        source("input", `${name}/{id}.txt`, { settle: "1ms" }),
+        stage("output", "input", `${name}-out/{id}.txt`, spins),
+      ],
+    } as { name: string });
+  const quick = Array.from({ length: 40 }, (_, i) => `quick-${i}`);
+  for (const name of ["one", "two"]) {
+    for (const id of ["endless-1", "endless-2"]) project.drop(`${name}/${id}.txt`, "endless");
+    for (const id of quick) project.drop(`${name}/${id}.txt`, id);
+  }
+  await project.daemon();
+  await until(() => project.names("one-out").length + project.names("two-out").length === 2 * quick.length);
+  const statuses = await project.statuses();
+  expect([statuses["output@endless-1"], statuses["output@endless-2"]]).toEqual(["running", "running"]);
+});

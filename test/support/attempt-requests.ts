@@ -66,5 +66,6 @@ export function attemptRequest(
     output: { path: output, staged: join(project.root, ".millrace/tmp", id, "result") },
     attempt: 1,
     idempotencyKey: `key-${id}`,
+    alone: false,
   };
 }

@@ -124,6 +124,7 @@ export async function attempt(type: SingleNodeType, project: TestProject, option
       output: { path: outputPath, staged },
       attempt: 1,
       idempotencyKey: "key-1",
+      alone: false,
     },
     node,
     place: "node",

@@ -4,8 +4,8 @@ import { stopBundler } from "./code/bundle.ts";
 import { inspectCode } from "./code/inspect.ts";
 import type { NodeType } from "./node-type.ts";
 import { SingleLane } from "./single/single-lane.ts";
-import { type FinalEnd, PieceThreads } from "./threads/piece-threads.ts";
-import type { ExecutePorts } from "./wire.ts";
+import { PieceThreads } from "./threads/piece-threads.ts";
+import type { ExecutePorts, Piece, PieceEnd } from "./wire.ts";
 
 export interface NodeRunnerOptions {
   readonly ports: ExecutePorts;
@@ -20,9 +20,9 @@ export interface NodeRunnerOptions {
 /**
  * A runner of the given node types. No thread and no process is started before the first attempt.
  *
- * Attempts of the batch lane share a worker thread: an expression that takes longer than 0.1 s there is run again in a thread of
- * its own with its stage's whole timeout, as is the one in which a thread died. What expressions do has no effects, so nothing is
- * done twice. The single lane runs each attempt from this thread.
+ * Attempts of the batch lane share a worker thread: an expression that takes longer than 0.1 s there ends as `alone`, as does the
+ * one in which a thread died. Asked for again with `alone`, it gets a thread of its own and its stage's whole timeout. What
+ * expressions do has no effects, so nothing is done twice. The single lane runs each attempt from this thread.
  */
 export function createNodeRunner(options: NodeRunnerOptions): NodeRunner {
   return new ThreadedRunner(options);
@@ -45,9 +45,14 @@ class ThreadedRunner implements NodeRunner {
     return inspectCode(stage, this.nodeTypes);
   }
 
-  laneOf({ node, then, else: otherwise }: StageWork): "batch" | "single" {
+  laneOf(work: StageWork): "batch" | "single" {
+    return this.#isShareable(work) && !this.#threads.isSlow(work) ? "batch" : "single";
+  }
+
+  /** Do all its nodes run in a thread that attempts share? */
+  #isShareable({ node, then, else: otherwise }: StageWork): boolean {
     const specs = [node, then, otherwise].filter((spec) => spec !== undefined);
-    return specs.every(({ typeId }) => this.nodeTypes.get(typeId)?.lane === "batch") ? "batch" : "single";
+    return specs.every(({ typeId }) => this.nodeTypes.get(typeId)?.lane === "batch");
   }
 
   async run(requests: readonly AttemptRequest[], emit: (outcomes: readonly AttemptOutcome[]) => void): Promise<void> {
@@ -83,19 +88,18 @@ class ThreadedRunner implements NodeRunner {
     requests: readonly AttemptRequest[],
     emit: (outcomes: readonly AttemptOutcome[]) => void,
   ): Promise<void> {
-    const lanes = new Map<StageWork, "batch" | "single">();
-    const batch: AttemptRequest[] = [];
+    const shareable = new Map<StageWork, boolean>();
+    const pieces = { together: [] as Piece[], alone: [] as Piece[] };
     const single: AttemptRequest[] = [];
     for (const request of requests) {
-      let lane = lanes.get(request.work);
-      if (lane === undefined) lanes.set(request.work, (lane = this.laneOf(request.work)));
-      (lane === "batch" ? batch : single).push(request);
+      let isShareable = shareable.get(request.work);
+      if (isShareable === undefined) shareable.set(request.work, (isShareable = this.#isShareable(request.work)));
+      if (!isShareable) single.push(request);
+      else pieces[request.alone ? "alone" : "together"].push({ request, do: "run", place: "node" });
     }
     await Promise.all([
-      this.#threads.run(
-        batch.map((request) => ({ request, do: "run", place: "node" })),
-        (ends) => emit(ends.map(outcomeOf)),
-      ),
+      this.#threads.run(pieces.together, (ends) => emit(ends.map(outcomeOf))),
+      ...pieces.alone.map(async (piece) => emit([outcomeOf(await this.#threads.one(piece))])),
       ...single.map(async (request) => emit([await this.#single.run(request)])),
     ]);
   }
@@ -106,7 +110,7 @@ function interrupted({ attemptId }: AttemptRequest): AttemptOutcome {
 }
 
 /** In the batch lane every branch is a batch node, so another end is a definition that no longer fits the node types. */
-function outcomeOf(end: FinalEnd): AttemptOutcome {
+function outcomeOf(end: PieceEnd): AttemptOutcome {
   if (end.kind !== "branch" && end.kind !== "filled") return end;
   const { attemptId, reads, envReads, durationMs, log } = end;
   const error = `the node ended as "${end.kind}", which the batch lane does not know`;

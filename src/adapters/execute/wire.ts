@@ -29,9 +29,7 @@ export type PieceEnd =
   | AttemptOutcome
   /** A node was chosen that does not run in a worker of this lane. */
   | (Common & { readonly kind: "branch"; readonly place: "then" | "else" })
-  | (Common & { readonly kind: "filled"; readonly value: unknown })
-  /** Too slow or too large for a thread that others wait for; nothing was done. */
-  | (Common & { readonly kind: "alone"; readonly because: "slow" | "large" });
+  | (Common & { readonly kind: "filled"; readonly value: unknown });
 
 /** From a worker, once: it does pieces from now on. */
 export interface ReadyMessage {

@@ -75,7 +75,14 @@ function requests(
     return attemptRequest(project, work, String(index));
   });
 }
+/** Every outcome; what the shared thread gives back is asked for again alone. */
 async function run(all: readonly AttemptRequest[]): Promise<AttemptOutcome[]> {
+  const first = await runOnce(all);
+  const again = all.filter((_, at) => first[at]!.kind === "alone");
+  const alone = await runOnce(again.map((request) => ({ ...request, alone: true })));
+  return first.map((outcome) => (outcome.kind === "alone" ? alone.shift()! : outcome));
+}
+async function runOnce(all: readonly AttemptRequest[]): Promise<AttemptOutcome[]> {
   const outcomes = new Map<string, AttemptOutcome>();
   await runner.run(all, (some) => {
     for (const outcome of some) {
@@ -113,41 +120,32 @@ describe("the batch lane", () => {
     expect(batches.flat().map(({ kind }) => kind)).toEqual(["produced", "produced", "produced", "produced"]);
   });
 
-  test("an endless expression times out, and nobody in its batch waits for it", async () => {
+  test("an endless expression is given back, and alone it times out", async () => {
     const node: TestNode = ["transform", { expression: `$.input.content === 'endless' ? ${ENDLESS} : 'done'` }];
     const all = requests(["a", "endless", "b"], node, { timeoutMs: 1000 });
-    const order: string[] = [];
-    await runner.run(all, (some) => order.push(...some.map(({ attemptId, kind }) => `${attemptId} ${kind}`)));
-    expect(order).toEqual(["attempt-0 produced", "attempt-2 produced", "attempt-1 failed"]);
+    expect((await runOnce(all)).map(({ kind }) => kind)).toEqual(["produced", "alone", "produced"]);
     const [outcome] = await run(all.slice(1, 2));
     expect(outcome).toMatchObject({ kind: "failed", category: "timeout", error: "no result within 1 s" });
   });
 
-  test("a slow expression ends in a thread of its own", async () => {
+  test("a slow expression ends in a thread of its own, and its stage shares none any more", async () => {
     const expression = "(() => { const until = Date.now() + 300; while (Date.now() < until); return 'slow'; })()";
     const all = requests(["a", "b", "c", "d", "e"], ["transform", { expression }]);
+    const { work } = all[0]!;
+    expect(runner.laneOf(work)).toBe("batch");
     expect((await run(all)).map(({ kind }) => kind)).toEqual(Array(5).fill("produced"));
     expect(all.map(staged)).toEqual(Array(5).fill("slow"));
+    expect(runner.laneOf(work)).toBe("single");
+    expect(runner.laneOf({ ...work, code: { ...work.code, codeHash: "another" } })).toBe("batch");
   });
 
   test("a cancelled attempt is interrupted, before it starts and while it runs alone", async () => {
-    const node: TestNode = ["transform", { expression: `$.input.content === 'quick' ? 'done' : ${ENDLESS}` }];
-    const all = requests(["endless", "quick", "endless"], node);
-    const kinds = new Map<string, string>();
-    const running = runner.run(all, (some) => {
-      for (const { attemptId, kind } of some) {
-        kinds.set(attemptId, kind);
-        // The last one is told with it to be too slow, and has gone to a thread of its own.
-        if (attemptId === "attempt-1") runner.cancel("attempt-2");
-      }
-    });
-    runner.cancel("attempt-0");
-    await running;
-    expect(Object.fromEntries(kinds)).toEqual({
-      "attempt-0": "interrupted",
-      "attempt-1": "produced",
-      "attempt-2": "interrupted",
-    });
+    const node: TestNode = ["transform", { expression: ENDLESS }];
+    const [waiting, running] = requests(["waiting", "running"], node) as [AttemptRequest, AttemptRequest];
+    const ends = [runOnce([waiting]), runOnce([{ ...running, alone: true }])];
+    runner.cancel(waiting.attemptId);
+    runner.cancel(running.attemptId);
+    expect((await Promise.all(ends)).flat().map(({ kind }) => kind)).toEqual(["interrupted", "interrupted"]);
   });
 
   test("closing interrupts what runs and what is asked for later", async () => {

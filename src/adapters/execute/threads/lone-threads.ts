@@ -2,7 +2,8 @@ import type { Piece, PieceEnd } from "../wire.ts";
 import { failedEnd, interruptedEnd } from "./piece-end.ts";
 import { Thread } from "./thread.ts";
 
-const MAX_THREADS = 4;
+// As many as attempts of their lane run at one time on a usual machine, so that an endless one holds up nobody's turn but its own.
+const MAX_THREADS = 16;
 // setTimeout takes no longer ones.
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -22,7 +23,7 @@ interface Lone {
 }
 
 /**
- * Threads for what is too slow or too large to share one: a piece each, with its stage's full timeout, at most four at a time.
+ * Threads for what is too slow or too large to share one: a piece each, with its stage's full timeout, at most sixteen at a time.
  * A timeout or a cancel ends the thread, whatever it is in the middle of. One idle thread is kept.
  */
 export class LoneThreads {

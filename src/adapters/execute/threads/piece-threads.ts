@@ -1,4 +1,5 @@
 import { InternalError } from "../../../core/model/problems.ts";
+import type { StageWork } from "../../../ports.ts";
 import type { Piece, PieceEnd } from "../wire.ts";
 import { LoneThreads } from "./lone-threads.ts";
 import { interruptedEnd } from "./piece-end.ts";
@@ -7,7 +8,7 @@ import { SharedThread } from "./shared-thread.ts";
 // A stage that was too slow so often goes to threads of its own at once.
 const SLOW_ENOUGH = 3;
 
-/** A piece's end that its lane has to know; `alone` never leaves here. */
+/** How a piece ended that was done wherever it must. */
 export type FinalEnd = Exclude<PieceEnd, { readonly kind: "alone" }>;
 
 /** All worker threads: pieces run in shared ones, and alone where they cannot. */
@@ -24,35 +25,56 @@ export class PieceThreads {
     this.#lone = new LoneThreads(entry);
   }
 
-  /** Does every piece; tells ends in groups as they come, each once, then resolves. */
-  run(pieces: readonly Piece[], tell: (ends: readonly FinalEnd[]) => void): Promise<void> {
+  /**
+   * Does every piece in a shared thread; tells ends in groups as they come, each once, then resolves. What is too slow or too
+   * large to be done there ends as `alone`.
+   */
+  run(pieces: readonly Piece[], tell: (ends: readonly PieceEnd[]) => void): Promise<void> {
     if (pieces.length === 0) return Promise.resolve();
     if (this.#isClosed) {
-      tell(pieces.map((piece) => finalEnd(interruptedEnd(piece))));
+      tell(pieces.map(interruptedEnd));
       return Promise.resolve();
     }
     return new Promise((resolve) => {
       let open = pieces.length;
-      const told = (ends: readonly FinalEnd[]): void => {
+      const told = (ends: readonly PieceEnd[]): void => {
         if (ends.length > 0) tell(ends);
         open -= ends.length;
         if (open === 0) resolve();
       };
-      const alone = (piece: Piece): void => void this.#lone.run(piece).then((end) => told([finalEnd(end)]));
-      const [slow, quick] = this.#split(pieces);
-      slow.forEach(alone);
-      if (quick.length > 0) this.#submit(quick, alone, told);
+      this.#leastLoaded().submit(pieces, (indexes, ends) => {
+        const endOf = (end: PieceEnd, at: number): PieceEnd => {
+          const piece = pieces[indexes[at] ?? -1];
+          if (end.kind !== "alone" || piece === undefined) return end;
+          if (end.because === "slow") this.#noteSlow(piece);
+          return this.#isClosed ? interruptedEnd(piece) : end;
+        };
+        told(ends.map(endOf));
+      });
     });
   }
 
-  /** Does one piece. */
+  /** Does one piece, in a thread of its own where it must. */
   async one(piece: Piece): Promise<FinalEnd> {
-    let only: FinalEnd | undefined;
+    const shared = piece.request.alone || this.isSlow(piece.request.work) ? undefined : await this.#oneShared(piece);
+    if (shared !== undefined && shared.kind !== "alone") return shared;
+    const end = this.#isClosed ? interruptedEnd(piece) : await this.#lone.run(piece);
+    if (end.kind === "alone") throw new InternalError("a piece that is alone asked to be alone");
+    return end;
+  }
+
+  async #oneShared(piece: Piece): Promise<PieceEnd> {
+    let only: PieceEnd | undefined;
     await this.run([piece], ([end]) => {
       only = end;
     });
     if (only === undefined) throw new InternalError(`a piece of ${piece.request.attemptId} did not end`);
     return only;
+  }
+
+  /** Was the stage's code cut off so often that its attempts need not be tried in a shared thread? */
+  isSlow({ stageKey, code }: StageWork): boolean {
+    return this.#slow.size > 0 && (this.#slow.get(`${stageKey} ${code.codeHash}`) ?? 0) >= SLOW_ENOUGH;
   }
 
   cancel(attemptId: string): void {
@@ -65,30 +87,9 @@ export class PieceThreads {
     await Promise.all([...this.#shared.map((thread) => thread.close()), this.#lone.close()]);
   }
 
-  #submit(pieces: readonly Piece[], alone: (piece: Piece) => void, told: (ends: readonly FinalEnd[]) => void): void {
-    this.#leastLoaded().submit(pieces, (indexes, ends) => {
-      const final: FinalEnd[] = [];
-      for (const [at, end] of ends.entries()) {
-        const piece = pieces[indexes[at] ?? -1];
-        if (end.kind !== "alone") final.push(end);
-        else if (piece !== undefined) {
-          if (end.because === "slow") this.#noteSlow(piece);
-          if (this.#isClosed) final.push(finalEnd(interruptedEnd(piece)));
-          else alone(piece);
-        }
-      }
-      told(final);
-    });
-  }
-
-  #split(pieces: readonly Piece[]): readonly [slow: readonly Piece[], quick: readonly Piece[]] {
-    if (this.#slow.size === 0) return [[], pieces];
-    const groups = Map.groupBy(pieces, (piece) => (this.#slow.get(keyOf(piece)) ?? 0) >= SLOW_ENOUGH);
-    return [groups.get(true) ?? [], groups.get(false) ?? []];
-  }
-
-  #noteSlow(piece: Piece): void {
-    const key = keyOf(piece);
+  #noteSlow({ request }: Piece): void {
+    const { stageKey, code } = request.work;
+    const key = `${stageKey} ${code.codeHash}`;
     this.#slow.set(key, (this.#slow.get(key) ?? 0) + 1);
   }
 
@@ -97,13 +98,4 @@ export class PieceThreads {
     if (first === undefined) throw new InternalError("there is no shared thread");
     return others.reduce((least, thread) => (thread.load < least.load ? thread : least), first);
   }
-}
-
-function keyOf({ request: { work } }: Piece): string {
-  return `${work.stageKey} ${work.code.codeHash}`;
-}
-
-function finalEnd(end: PieceEnd): FinalEnd {
-  if (end.kind === "alone") throw new InternalError("a piece that is alone asked to be alone");
-  return end;
 }
