@@ -1,7 +1,7 @@
 import { problem } from "../core/model/problem.ts";
 import { fail, ok, type Result } from "../core/model/result.ts";
 import type { EntityId, RelPath, Status } from "../core/model/words.ts";
-import { namesStage, namesTask, parseTarget } from "../core/plan/targets.ts";
+import { namesStage, parseTarget } from "../core/plan/targets.ts";
 import type { Task } from "../core/plan/topology.ts";
 import type { AttemptRow, Controls, Owner } from "../ports.ts";
 import { acceptTasks } from "./accept.ts";
@@ -14,7 +14,7 @@ import type { Root } from "./root.ts";
 import { runRoots } from "./run.ts";
 import { addUp, statusOfRoot, taskCounts } from "./status.ts";
 import { ambiguousTarget, nothingToExplain, unknownStage, unknownTarget } from "./target-problems.ts";
-import { byRoot, type Found, nameOf, TaskFinder } from "./task-finder.ts";
+import { byRoot, type Found, isNamed, nameOf, TaskFinder } from "./task-finder.ts";
 import { type IgnoreTest, isLeftOut, whyNot } from "./why-not.ts";
 
 export interface ControlOptions {
@@ -223,7 +223,7 @@ export class RootsControl implements Shape.Control {
             ? []
             : this.#finder
                 .tasksOf(root)
-                .filter(({ task }) => namesTask(target, task))
+                .filter((f) => isNamed(f, target))
                 .map((f) => f.task);
         const keys = [...stages.map((stage) => stage.key), ...tasks.map((task) => task.key)];
         if (keys.length === 0) continue;

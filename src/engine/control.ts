@@ -4,10 +4,12 @@
  * and by an engine opened for one command.
  *
  * Targets are what people type: a path (`output/001.json`), a stage (`output` or `echo#output`), a task
- * (`output@001`, `echo#output@001`), a pipeline (`echo`) or a glob over any of these (`output@0*`). All times are ISO 8601 UTC.
+ * (`output@001`, `echo#output@001`), a pipeline (`echo`), an incident (`incident:ab12cd34`) or a glob over any of these
+ * but the incident (`output@0*`). All times are ISO 8601 UTC.
  */
 import type { ErrorCategory, Manifest } from "../core/model/manifest.ts";
 import type { Problem } from "../core/model/problem.ts";
+import type { ProblemCode } from "../core/model/problems.ts";
 import type { Result } from "../core/model/result.ts";
 import type { EntityId, Evidence, ReasonCode, RelPath, Status } from "../core/model/words.ts";
 import type { AttemptRow, Owner, WatchHealth } from "../ports.ts";
@@ -28,12 +30,35 @@ export interface StageReport {
 export interface TroubleReport {
   /** `stage@entity`. */
   readonly task: string;
+  /** The incident it belongs to; `null` for a blocked one. */
+  readonly incident: string | null;
   readonly pipeline: string;
   readonly status: Status;
   readonly error: string;
   readonly attempts: number;
   readonly maxAttempts: number;
   readonly nextRetryAt: string | null;
+}
+
+/** Failures of one stage that say the same once ids, names, paths and numbers are taken out: most likely one cause. */
+export interface IncidentReport {
+  /** 8 hex digits; `incident:<id>` names its tasks wherever targets are taken. */
+  readonly id: string;
+  /** `pipeline#stage`. */
+  readonly stage: string;
+  readonly category: ErrorCategory;
+  /** The error of one of them. */
+  readonly error: string;
+  /** How many tasks failed so. */
+  readonly tasks: number;
+  /** At most three of them, as `stage@entity`. */
+  readonly examples: readonly string[];
+  readonly firstFailedAt: string;
+  readonly lastFailedAt: string;
+  /** When the first of them is tried again; `null` when none is by itself. */
+  readonly nextRetryAt: string | null;
+  /** How many of them are set aside after their last attempt. */
+  readonly quarantined: number;
 }
 
 export interface RootReport {
@@ -46,9 +71,11 @@ export interface RootReport {
   /** How often the reconcile scan comes, in seconds, as stretched by its own cost. */
   readonly scanIntervalSeconds: number;
   readonly stages: readonly StageReport[];
-  /** At most 20, the most recent first. */
+  /** At most 20: tasks of small incidents first, blocked ones last. */
   readonly trouble: readonly TroubleReport[];
   readonly troubleTotal: number;
+  /** Failed tasks by what they have in common, most tasks first, at most 20. Blocked tasks follow from them and are not counted. */
+  readonly incidents: readonly IncidentReport[];
   readonly nextRetryAt: string | null;
   /** Definitions that do not load now (their last good version runs), and other standing warnings. */
   readonly problems: readonly Problem[];
@@ -200,6 +227,74 @@ export interface DoctorReport {
   readonly checks: readonly DoctorCheck[];
 }
 
+/** Where an entry below a source pattern's folder stands; each is in exactly one of these. */
+export type SourceState =
+  /** Everything that is made of it is made. */
+  | "done"
+  /** Work on it is due or underway. */
+  | "due"
+  | "settling"
+  /** For a partner, a done-file, or a stage before it. */
+  | "waiting"
+  | "retrying"
+  | "quarantined"
+  | "failed"
+  | "blocked"
+  | "held"
+  | "ignored"
+  /** It cannot be a state: a special file, unreadable, a bad name, a link that leads outside. */
+  | "refused"
+  | "filtered"
+  /** No stage takes it. */
+  | "unused"
+  /** A stage of another pipeline made it. */
+  | "product"
+  /** The done-file of another file. */
+  | "marker"
+  | "unmatched";
+
+/** One thing that `verify` found. */
+export interface VerifyFinding {
+  readonly code: ProblemCode;
+  /** The rule that it breaks; docs/verify.md lists them. */
+  readonly rule: string;
+  /** Relative to the root. */
+  readonly path: RelPath;
+  readonly entity: EntityId | null;
+  readonly message: string;
+  readonly hint: string;
+  /** `--repair` has done its part. */
+  readonly repaired: boolean;
+}
+export interface VerifiedRoot {
+  readonly root: string;
+  readonly findings: readonly VerifyFinding[];
+  /** What is as it is for a known reason: leftovers that stay. They fail nothing. */
+  readonly notes: readonly VerifyFinding[];
+  readonly checked: {
+    readonly outputs: number;
+    readonly manifests: number;
+    /** Entries below the source patterns' folders, counted by bytes: the sum of `states`. */
+    readonly sources: number;
+    /** Files elsewhere that belong to no pattern. */
+    readonly notOurs: number;
+  };
+  readonly states: Readonly<Partial<Record<SourceState, number>>>;
+  /** Entries that are not done, each with its reason; at most 100. */
+  readonly explained: readonly { readonly path: RelPath; readonly state: SourceState; readonly reason: string }[];
+}
+export interface VerifyReport {
+  readonly version: 1;
+  readonly roots: readonly VerifiedRoot[];
+  /** Nothing is off, or all of it was repaired. */
+  readonly ok: boolean;
+}
+/** Which of the findings handed in were repaired, by their place in the list. */
+export interface RepairReport {
+  readonly version: 1;
+  readonly repaired: readonly number[];
+}
+
 export interface ListQuery {
   readonly targets?: readonly string[];
   readonly status?: readonly Status[];
@@ -237,4 +332,6 @@ export interface Control {
   release(query: { readonly targets: readonly string[] }): Promise<Result<ActionReport>>;
   /** Looks at everything, works until quiet and says what happened: `run`. `wait` waits for retries too. */
   run(query: { readonly settleTimeoutMs?: number; readonly wait?: boolean }): Promise<Result<RunReport>>;
+  /** Does what is safe about findings of one root: the second half of `verify --repair`. */
+  repair(query: { readonly root: string; readonly findings: readonly VerifyFinding[] }): Promise<Result<RepairReport>>;
 }

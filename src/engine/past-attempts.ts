@@ -19,11 +19,18 @@ export function pastAttempts(
   const rows: Past[] = [];
   for (const root of roots) {
     // What a ledger cannot tell by itself is told here, from more rows than are shown.
+    const failed = target?.incident === undefined ? undefined : keysOf(root, target.incident);
+    const isMeant = (row: AttemptRow): boolean =>
+      failed ? failed.has(row.taskKey) : !target || namesOf(row).some(target.matches);
     const narrowed = { ...filter, ...narrow(root, query.target), limit: target ? limit * 20 : limit };
-    for (const row of root.ports.ledger.attempts(narrowed))
-      if (!target || namesOf(row).some(target.matches)) rows.push({ root: root.ports.name, row });
+    for (const row of root.ports.ledger.attempts(narrowed)) if (isMeant(row)) rows.push({ root: root.ports.name, row });
   }
   return rows.toSorted((a, b) => b.row.startedAt - a.row.startedAt).slice(0, limit);
+}
+
+/** The tasks that fail as one incident now. */
+function keysOf(root: Root, incident: string): ReadonlySet<string> {
+  return new Set(root.incidents.tasksOf(incident).map((task) => task.key));
 }
 
 function namesOf({ path, pipeline, stage, entity, taskKey }: AttemptRow): string[] {

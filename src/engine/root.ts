@@ -16,12 +16,14 @@ import type {
   Ledger,
   LaneLimits,
   Log,
+  Machine,
   ManifestStore,
   NodeRunner,
   Random,
   Scanner,
   StateReader,
   Trash,
+  WatchHealth,
 } from "../ports.ts";
 import { ChangeSignal } from "./change-signal.ts";
 import type { FactSources } from "./facts.ts";
@@ -29,13 +31,17 @@ import type { Ending } from "./history.ts";
 import { Journey } from "./journey.ts";
 import { forcedTasks, forgetStrangers, statesToJudge, withFollowers } from "./judge-again.ts";
 import { Keeper } from "./keeper.ts";
+import { Incidents } from "./incidents.ts";
 import type { LookSources } from "./look.ts";
 import { ManifestBook } from "./manifest-book.ts";
 import { NamedTimers } from "./named-timers.ts";
 import { Pauses } from "./pause.ts";
+import { RootAway } from "./root-away.ts";
+import { RootPresence } from "./root-presence.ts";
 import { breathe } from "./reconcile.ts";
 import { recover } from "./recover.ts";
 import { Scans } from "./scans.ts";
+import { Session } from "./session.ts";
 import { Settling } from "./settling.ts";
 import { bringIntoForce, StagesInForce } from "./stages.ts";
 import { statusOfRoot } from "./status.ts";
@@ -58,6 +64,7 @@ export interface RootPorts {
   readonly trash: Trash;
   readonly ledger: Ledger;
   readonly scanner: Scanner;
+  readonly machine: Machine;
   readonly changes: ChangeSource | undefined;
   /** Takes the root's ignore file anew; says whether it is another one now. */
   readonly refreshIgnore: () => boolean;
@@ -71,6 +78,8 @@ export interface RootPorts {
   readonly racyMs: number;
   /** Told at each reconcile scan: definitions, code outside the project and tools may have changed unseen, too. */
   readonly onReconcile: () => void;
+  /** Tells whether the root is there; made here when left out. */
+  readonly presence?: RootPresence;
 }
 
 /** One root at work: the table and the journey, what feeds it (`Scans`), and what survives of it (`Keeper`). */
@@ -81,15 +90,19 @@ export class Root {
   readonly settling: Settling;
   readonly journey: Journey;
   readonly facts: FactSources;
+  readonly incidents: Incidents;
   readonly lookFrom: LookSources;
   /** Told of each attempt's end. */
   readonly endings: Set<(ending: Ending) => void> = new Set();
   /** Why no work is started now, if it is not. */
   readonly pauses: Pauses = new Pauses((why) => this.#onPause(why));
+  readonly #presence: RootPresence;
+  readonly #away: RootAway;
   readonly #timers: NamedTimers;
   readonly #changes = new ChangeSignal();
   readonly #scans: Scans;
   readonly #keeper: Keeper;
+  readonly #session: Session;
   #stages: StagesInForce = new StagesInForce([], new Map(), []);
   #definitionProblems: readonly Problem[] = [];
   #toJudge: ReadonlySet<StageKey> | "all" = new Set();
@@ -101,8 +114,18 @@ export class Root {
     const { table } = this;
     const stages = (): StagesInForce => this.#stages;
     this.#timers = new NamedTimers(clock);
+    this.#presence = ports.presence ?? new RootPresence(ports.root, ports.name, ports.disk);
+    this.#away = new RootAway({
+      presence: this.#presence,
+      pauses: this.pauses,
+      timers: this.#timers,
+      onReturn: () => void this.#goOn(),
+    });
+    const { isHere } = this.#away;
     this.settling = new Settling(clock, (paths) => this.journey.hint(paths));
     this.book = new ManifestBook(ports.manifests, (batchId) => this.#keeper.removeBatch(batchId));
+    this.incidents = new Incidents({ table, book: this.book, clock, stages });
+    table.onStatus = (row, status) => this.incidents.note(row, status);
     this.#keeper = new Keeper({
       ...ports,
       timers: this.#timers,
@@ -113,15 +136,24 @@ export class Root {
       status: () => statusOfRoot(this),
       writes: ports.makeQueue !== undefined,
     });
+    this.#session = new Session({
+      ...ports,
+      timers: this.#timers,
+      isQuiet: () => this.isQuiet,
+      folders: () => this.#stages.topology.stages.map(({ pattern }) => `${ports.root}/${pattern.base}`),
+      checkpoints: ports.changes !== undefined,
+      tryToWrite: (what, write) => this.#keeper.tryToWrite(what, write),
+    });
     const controls = (): Controls => this.#keeper.controls;
     this.facts = { table, book: this.book, reader, clock, stages, controls, envHash: this.#keeper.envHash };
-    this.lookFrom = { table, reader, clock, settling: this.settling, stages, defaultSettleMs, racyMs };
+    this.lookFrom = { table, reader, clock, settling: this.settling, stages, defaultSettleMs, racyMs, isHere };
     this.#scans = new Scans({
       ...ports,
       table,
       stages,
       hint: (paths) => this.journey.hint(paths),
       onEnd: () => this.#onChange(),
+      isHere,
     });
     this.journey = this.#makeJourney();
   }
@@ -135,6 +167,7 @@ export class Root {
       onDone: (key: string) => this.#keeper.unforce(key),
       flushManifest: (id: string) => this.#keeper.flush(id),
       onChange: () => this.#onChange(),
+      isHere: this.#away.isHere,
     };
     return new Journey(ports, this.lookFrom, this.facts);
   }
@@ -154,12 +187,27 @@ export class Root {
 
   /** Standing problems: definitions that do not load, code that does not compile, what a scan could not read. */
   get problems(): readonly Problem[] {
-    return [...this.#definitionProblems, ...this.#stages.problems, ...this.#scans.problems];
+    const own = this.#session.problem ? [this.#session.problem] : [];
+    return [...this.#definitionProblems, ...this.#stages.problems, ...this.#scans.problems, ...own];
   }
 
   /** Whether results may be taken away now: not while the root is away, since then everything looks gone. */
   get mayRetract(): boolean {
-    return !this.pauses.has("away");
+    return !this.pauses.has("away") && this.#away.isHere();
+  }
+
+  /** How well the watcher watches; `null` where nothing is watched. */
+  get watchHealth(): WatchHealth | null {
+    const why = this.pauses.has("away") ? this.#presence.problem : null;
+    const health = this.#scans.health();
+    return health && why ? { ...health, mode: "blind", reason: why.message } : health;
+  }
+
+  /** The root is there again. */
+  async #goOn(): Promise<void> {
+    this.journey.goOn();
+    if (!this.#isStopping) await this.#scans.watchAnew();
+    this.#onChange();
   }
 
   #onPause(why: Problem | null): void {
@@ -192,16 +240,21 @@ export class Root {
   async open(pipelines: readonly Pipeline[], problems: readonly Problem[]): Promise<void> {
     await this.openDefinitions(pipelines, problems);
     this.#toJudge = this.#keeper.load();
+    if (this.#session.open(this.table)) this.#toJudge = "all";
   }
 
   /** Finishes what a dead process left, watches, and looks at everything once. Resolves when that first look is planned. */
   async start(): Promise<void> {
     const { intents, reader, log, changes } = this.ports;
+    this.#presence.remember();
+    if (this.#session.problem) log.problem(this.#session.problem);
+    this.#session.begin(() => this.#keeper.save());
     for (const found of recover(intents, this.book, reader)) log.problem(found);
     if (changes) this.#makeSourceFolders();
     await this.#scans.watch();
     await this.look();
     this.#armScan();
+    if (changes) this.#away.beat();
   }
 
   /** The folders that people are to drop files into. */
@@ -248,6 +301,7 @@ export class Root {
     this.settling.stop();
     this.flushManifests();
     this.#keeper.save();
+    await this.#session.end();
     this.#keeper.close();
   }
 
@@ -315,10 +369,12 @@ export class Root {
 
   #onEnding(endings: readonly Ending[]): void {
     this.#keeper.tell(endings);
+    this.#session.worked();
     for (const ending of endings) for (const listener of this.endings) listener(ending);
   }
 
   #onChange(): void {
+    if (this.#session.problem && this.lastLookAt !== undefined && this.isQuiet) this.#session.verified();
     this.#changes.fire();
     this.#keeper.changed();
   }

@@ -16,20 +16,20 @@ const TROUBLE: ReadonlySet<Status> = new Set(["retrying", "failed", "quarantined
 export function statusOfRoot(root: Root): Omit<RootReport, "daemon"> {
   const { tasks, total } = troubledTasks(root);
   const trouble = tasks.map((task) => troubleOf(root, task));
-  const retries = trouble.flatMap((t) => (t.nextRetryAt === null ? [] : [t.nextRetryAt]));
-  const { changes, name } = root.ports;
+  const { name } = root.ports;
   return {
     root: name,
     asOf:
       root.lastLookAt === undefined
         ? null
         : new Date(root.ports.makeQueue ? root.ports.clock.wallMs() : root.lastLookAt).toISOString(),
-    watcher: changes?.health() ?? null,
+    watcher: root.watchHealth,
     scanIntervalSeconds: Math.round(root.scanIntervalMs / 100) / 10,
     stages: root.stages.topology.stages.map((stage) => stageReport(root, stage)),
     trouble,
     troubleTotal: total,
-    nextRetryAt: retries.toSorted()[0] ?? null,
+    incidents: root.incidents.reports(),
+    nextRetryAt: root.incidents.nextRetryAt,
     problems: root.problems,
     paused: root.pauses.current,
   };
@@ -62,6 +62,7 @@ export function savedStatus(
     stages: today.stages.map((stage) => reportOf(stage, counted.get(stage.key) ?? {}, today.controls)),
     trouble: known?.trouble ?? [],
     troubleTotal: known?.troubleTotal ?? 0,
+    incidents: known?.incidents ?? [],
     nextRetryAt: known?.nextRetryAt ?? null,
     problems: today.problems,
     // Whoever looks next finds out for himself.
@@ -113,23 +114,11 @@ export function taskCounts(root: Root): StatusCounts {
   return counts;
 }
 
-/** Tasks that failed or are blocked: blocked ones last, since their cause is listed before them. */
+/** Tasks that failed or are blocked, and how many there are: blocked ones last, since their cause is listed before them. */
 export function troubledTasks(root: Root): { readonly tasks: readonly Task[]; readonly total: number } {
-  const { table, stages } = root;
   const counts = taskCounts(root);
   const total = [...TROUBLE].reduce((sum, status) => sum + (counts[status] ?? 0), 0);
-  if (total === 0) return { tasks: [], total };
-  const own: Task[] = [];
-  const blocked: Task[] = [];
-  for (let row = 0; row < table.end && own.length < TROUBLE_SHOWN; row++) {
-    const status = table.statusOf(row);
-    const path = table.pathOf(row);
-    if (path === undefined || status === undefined || !TROUBLE.has(status)) continue;
-    if (status === "blocked" && blocked.length >= TROUBLE_SHOWN) continue;
-    const task = stages.topology.producerTask(path);
-    if (task) (status === "blocked" ? blocked : own).push(task);
-  }
-  return { tasks: [...own, ...blocked].slice(0, TROUBLE_SHOWN), total };
+  return { tasks: total === 0 ? [] : root.incidents.troubled(TROUBLE_SHOWN), total };
 }
 
 export function troubleOf(root: Root, task: Task): TroubleReport {
@@ -140,6 +129,7 @@ export function troubleOf(root: Root, task: Task): TroubleReport {
   const failure = status !== "blocked" && Object.hasOwn(failures, pattern) ? failures[pattern] : undefined;
   return {
     task: `${task.stage.id}@${task.entity.id}`,
+    incident: root.incidents.of(task)?.id ?? null,
     pipeline: task.stage.pipeline,
     status,
     error: failure?.error ?? task.ambiguous ?? standingError(root, task, status),

@@ -1,11 +1,14 @@
 import type { Stage } from "../core/model/pipeline.ts";
 import { type Problem, problem } from "../core/model/problem.ts";
 import { nearest } from "../core/pipeline/nearest.ts";
+import { incidentInTarget } from "../core/plan/incident.ts";
 import { namesStage, parseTarget } from "../core/plan/targets.ts";
 import type { Task } from "../core/plan/topology.ts";
 
 /** Nothing is called so; with the nearest spelling, or what the entity lacks. */
 export function unknownTarget(text: string, all: readonly Stage[]): Problem {
+  if (incidentInTarget(text) !== undefined)
+    return problem("M131", `no task fails as "${text}" now`, 'see the incidents of today with "millrace status"');
   const at = text.indexOf("@");
   const named = at > 0 ? all.find((stage) => namesStage(parseTarget(text.slice(0, at)), stage)) : undefined;
   if (named !== undefined && !/[*?]/.test(text)) return unknownEntity(named, text.slice(at + 1), all);

@@ -56,10 +56,9 @@ export class TaskFinder {
   ): Result<Found[]> {
     const parsed = (targets ?? []).map(parseTarget);
     const all = this.#roots.flatMap((root) => this.tasksOf(root));
-    const named =
-      parsed.length === 0 ? all : all.filter(({ task }) => parsed.some((target) => namesTask(target, task)));
+    const named = parsed.length === 0 ? all : all.filter((f) => parsed.some((target) => isNamed(f, target)));
     for (const target of parsed) {
-      if (all.some(({ task }) => namesTask(target, task)) || this.namesAnyStage(target)) continue;
+      if (all.some((f) => isNamed(f, target)) || this.namesAnyStage(target)) continue;
       // A source's path names what is made from it.
       const around = this.#roots.flatMap((root) =>
         root.table.find(target.text) === undefined ? [] : this.tasksAround(root, target.text),
@@ -75,6 +74,11 @@ export class TaskFinder {
   namesAnyStage(target: Target): boolean {
     return this.#roots.some((root) => root.stages.topology.stages.some((stage) => namesStage(target, stage)));
   }
+}
+
+/** Does the target name the task, or the incident it belongs to? */
+export function isNamed({ root, task }: Found, target: Target): boolean {
+  return namesTask(target, task, target.incident === undefined ? undefined : root.incidents.of(task)?.id);
 }
 
 function statusIn(root: Root, task: Task): Status | undefined {

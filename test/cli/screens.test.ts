@@ -15,7 +15,8 @@ describe("status", () => {
     const lines = await screen("status");
     expect(lines).toEqual([
       "state/  daemon pid 4711 on mill, up 2 h",
-      "        watcher live, 12 folders; scan every 10 min; next retry in 42 s",
+      "        watcher live, 12 folders, canary 3 s ago",
+      "        scan every 10 min; next retry in 42 s",
       "        rescans: 3 storm, 1 watch-error",
       "",
       "  stage               fresh  retrying  blocked",
@@ -33,6 +34,47 @@ describe("status", () => {
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
   });
 
+  test("shows tasks that failed alike as one entry, with examples and the command that retries them all", async () => {
+    const root = sample.STATUS.roots[0]!;
+    const [incident] = root.incidents;
+    const alike = {
+      ...incident!,
+      id: "cd34ab12",
+      tasks: 300,
+      quarantined: 12,
+      error: "out of tea",
+      examples: ["transformed@1", "transformed@2", "transformed@3"],
+    };
+    const pair = { ...alike, id: "00000002", tasks: 2, error: "out of milk", quarantined: 0, nextRetryAt: null };
+    const task = { ...root.trouble[0]!, task: "transformed@1", incident: alike.id };
+    const report: StatusReport = {
+      version: 1,
+      roots: [
+        {
+          ...root,
+          trouble: [...root.trouble, task],
+          troubleTotal: 304,
+          incidents: [alike, { ...pair, examples: alike.examples.slice(0, 2) }, incident!],
+        },
+      ],
+    };
+    const lines = await screen("status", { control: { status: async () => ok(report) } });
+    expect(lines.slice(lines.indexOf("  304 tasks need attention") + 1)).toEqual([
+      "  300 alike  echo#transformed  next in 42 s, 12 quarantined",
+      "    out of tea",
+      "    transformed@1, transformed@2, ...",
+      "    do: millrace retry incident:cd34ab12",
+      "  2 alike  echo#transformed  no retry by itself",
+      "    out of milk",
+      "    transformed@1, transformed@2",
+      "    do: millrace retry incident:00000002",
+      "  retrying  transformed@003  attempt 2 of 7, next in 42 s",
+      "            the node threw: boom",
+      "  blocked   output@003",
+      "            transformed@003 is retrying",
+    ]);
+  });
+
   test("says how old the counters are where no daemon runs, and that nothing needs attention", async () => {
     const quiet: StatusReport = {
       version: 1,
@@ -46,6 +88,7 @@ describe("status", () => {
           stages: sample.STATUS.roots[0]!.stages.slice(0, 1),
           trouble: [],
           troubleTotal: 0,
+          incidents: [],
         },
       ],
     };
@@ -64,13 +107,24 @@ describe("status", () => {
     const report: StatusReport = {
       version: 1,
       roots: [
-        { ...root, asOf: null, watcher: { ...root.watcher!, mode: "polling", reason: "a network share", rescans: {} } },
+        {
+          ...root,
+          asOf: null,
+          watcher: {
+            ...root.watcher!,
+            mode: "polling",
+            reason: "a network share",
+            canary: { at: null, ok: false },
+            rescans: {},
+          },
+        },
       ],
     };
     const lines = await screen("status", { control: { status: async () => ok(report) } });
-    expect(lines.slice(0, 2)).toEqual([
+    expect(lines.slice(0, 3)).toEqual([
       "state/  daemon pid 4711 on mill, up 2 h, never looked (look with: millrace status --scan)",
-      "        watcher polling, 12 folders: a network share; scan every 10 min; next retry in 42 s",
+      "        watcher polling, 12 folders, canary lost (last none yet): a network share",
+      "        scan every 10 min; next retry in 42 s",
     ]);
   });
 

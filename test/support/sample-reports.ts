@@ -95,7 +95,13 @@ export const STATUS: StatusReport = {
       root: "state/",
       daemon: { pid: 4711, host: "mill", since: "2026-11-20T11:00:00.000Z", door: "http://127.0.0.1:4000" },
       asOf: NOW,
-      watcher: { mode: "live", reason: "", watchedFolders: 12, rescans: { storm: 3, "watch-error": 1 } },
+      watcher: {
+        mode: "live",
+        reason: "",
+        canary: { at: "2026-11-20T12:59:57.000Z", ok: true },
+        watchedFolders: 12,
+        rescans: { storm: 3, "watch-error": 1 },
+      },
       scanIntervalSeconds: 600,
       stages: [
         {
@@ -126,6 +132,7 @@ export const STATUS: StatusReport = {
       trouble: [
         {
           task: "transformed@003",
+          incident: "ab12cd34",
           pipeline: "echo",
           status: "retrying",
           error: "the node threw: boom\n  at run (nodes/shout.ts:3:9)",
@@ -135,6 +142,7 @@ export const STATUS: StatusReport = {
         },
         {
           task: "output@003",
+          incident: null,
           pipeline: "echo",
           status: "blocked",
           error: "transformed@003 is retrying",
@@ -144,6 +152,20 @@ export const STATUS: StatusReport = {
         },
       ],
       troubleTotal: 5,
+      incidents: [
+        {
+          id: "ab12cd34",
+          stage: "echo#transformed",
+          category: "node",
+          error: "the node threw: boom\n  at run (nodes/shout.ts:3:9)",
+          tasks: 1,
+          examples: ["transformed@003"],
+          firstFailedAt: "2026-11-20T12:58:00.000Z",
+          lastFailedAt: "2026-11-20T12:59:00.000Z",
+          nextRetryAt: "2026-11-20T13:00:42.000Z",
+          quarantined: 0,
+        },
+      ],
       nextRetryAt: "2026-11-20T13:00:42.000Z",
       problems: [PROBLEM],
       paused: null,

@@ -1,10 +1,11 @@
 import { STATUSES } from "../../core/model/words.ts";
-import type { RootReport, StatusReport } from "../../engine/control.ts";
+import type { IncidentReport, RootReport, StatusReport } from "../../engine/control.ts";
+import type { WatchHealth } from "../../ports.ts";
 import type { Screen } from "../context.ts";
 import { displayWidth } from "../safe-text.ts";
 import { alignRows, type Cell } from "../table.ts";
 import { agoWords, inWords, spanWords } from "../time-words.ts";
-import { countWords, troubleLines } from "./task-lines.ts";
+import { countWords, errorLines, troubleLines } from "./task-lines.ts";
 
 /** `millrace status`: one block per root. */
 export function statusScreen(report: StatusReport, screen: Screen): string[] {
@@ -32,13 +33,26 @@ function headLines(root: RootReport, screen: Screen): string[] {
   }
   if (root.nextRetryAt !== null) second.push(`next retry ${inWords(root.nextRetryAt, nowMs)}`);
   const indent = " ".repeat(displayWidth(root.root) + 2);
-  const lines = second.length === 0 ? [head] : [head, indent + second.join("; ")];
+  const lines = [head];
+  if (root.watcher !== null) lines.push(indent + watcherWords(root.watcher, screen));
+  if (second.length > 0) lines.push(indent + second.join("; "));
   const rescans = Object.entries(root.watcher?.rescans ?? {}).filter(([, times]) => times > 0);
   if (rescans.length > 0)
     lines.push(`${indent}rescans: ${rescans.map(([cause, times]) => `${times} ${cause}`).join(", ")}`);
   if (root.paused !== null)
     lines.push(style.bad(`paused ${root.paused.code}  ${root.paused.message}`), `  do: ${root.paused.hint}`);
   return lines;
+}
+
+/** How it watches, and when that was last proved. */
+function watcherWords({ mode, reason, watchedFolders, canary }: WatchHealth, { style, nowMs }: Screen): string {
+  const parts = [`watcher ${mode}`, `${watchedFolders} ${watchedFolders === 1 ? "folder" : "folders"}`];
+  if (canary !== null) {
+    const when = canary.at === null ? "none yet" : agoWords(canary.at, nowMs);
+    parts.push(canary.ok ? `canary ${when}` : `canary lost (last ${when})`);
+  }
+  const words = parts.join(", ");
+  return mode === "live" ? words : style.warn(`${words}: ${reason}`);
 }
 
 function ownerWords(root: RootReport, { style, nowMs }: Screen): string {
@@ -77,14 +91,34 @@ function plain(cell: Cell): Cell {
   return typeof cell === "string" ? cell : { text: cell.text, right: cell.right ?? false };
 }
 
+/** Tasks that failed alike are one entry with one command; every other task has its own. */
 function troublePart(root: RootReport, screen: Screen): string[] {
   if (root.troubleTotal === 0) return [screen.style.dim("  nothing needs attention")];
-  const more = root.troubleTotal - root.trouble.length;
+  const shared = root.incidents.filter((incident) => incident.tasks > 1);
+  const ids = new Set<string | null>(shared.map((incident) => incident.id));
+  const single = root.trouble.filter((task) => !ids.has(task.incident));
+  const told = shared.reduce((sum, incident) => sum + incident.tasks, single.length);
+  const more = root.troubleTotal - told;
   return [
     `  ${root.troubleTotal} ${root.troubleTotal === 1 ? "task needs" : "tasks need"} attention`,
-    ...troubleLines(root.trouble, screen),
+    ...shared.flatMap((incident) => incidentLines(incident, screen)),
+    ...troubleLines(single, screen),
     ...(more > 0
       ? [screen.style.dim(`  and ${more} more: millrace list --status failed,retrying,quarantined,blocked`)]
       : []),
+  ];
+}
+
+/** How many failed alike and when they come again, the error of one, examples, and the command that retries them all. */
+function incidentLines(incident: IncidentReport, screen: Screen): string[] {
+  const { style, nowMs } = screen;
+  const next = incident.nextRetryAt === null ? "no retry by itself" : `next ${inWords(incident.nextRetryAt, nowMs)}`;
+  const aside = incident.quarantined === 0 ? "" : `, ${incident.quarantined} quarantined`;
+  const more = incident.tasks > 2 ? ", ..." : "";
+  return [
+    `  ${style.bad(`${incident.tasks} alike`)}  ${style.bold(incident.stage)}  ${style.dim(`${next}${aside}`)}`,
+    ...errorLines(incident.error, "    ", screen),
+    `    ${style.dim(`${incident.examples.slice(0, 2).join(", ")}${more}`)}`,
+    `    do: millrace retry incident:${incident.id}`,
   ];
 }

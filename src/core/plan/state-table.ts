@@ -43,6 +43,8 @@ export class StateTable {
   #stat = new Float64Array(CHUNK * 4);
   #counts: Uint32Array[] = [];
   #dirty = new Set<number>();
+  /** Told of each status as it is set, also when it was so before. */
+  onStatus: ((row: Row, status: Status | undefined) => void) | undefined;
 
   /** How many rows there are. */
   get size(): number {
@@ -154,6 +156,13 @@ export class StateTable {
     );
   }
 
+  /** Its content has to be looked at again, though its stat may be that of the last look: see `isRacy`. */
+  doubt(row: Row): void {
+    if (!this.isPresent(row)) return;
+    this.#flags[row]! |= RACY;
+    this.#touch(row);
+  }
+
   statOf(row: Row): StatColumns {
     const at = row * 4;
     return {
@@ -195,12 +204,13 @@ export class StateTable {
   setStatus(row: Row, status: Status | undefined): void {
     const now = status === undefined ? NO_STATUS : STATUS_NUMBER.get(status)!;
     const before = this.#status[row]!;
-    if (now === before) return;
+    if (now === before) return this.onStatus?.(row, status);
     const counts = this.#countsOf(this.#role[row]!);
     if (before !== NO_STATUS) counts[before]!--;
     if (now !== NO_STATUS) counts[now]!++;
     this.#status[row] = now;
     this.#touch(row);
+    this.onStatus?.(row, status);
   }
 
   roleOf(row: Row): number {

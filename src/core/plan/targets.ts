@@ -1,20 +1,29 @@
+import { incidentInTarget } from "./incident.ts";
 import type { Task } from "./topology.ts";
 
 /** What a person typed to name tasks, ready to be compared. */
 export interface Target {
   readonly text: string;
   readonly matches: (name: string) => boolean;
+  /** The id of the incident it names; then it names nothing else. */
+  readonly incident: string | undefined;
 }
 
 /** Reads a target; `*` stands for any characters, `?` for one. */
 export function parseTarget(text: string): Target {
   const wild = /[*?]/.test(text);
   const plain = text.replace(/^\.\//, "");
-  return { text, matches: wild ? (name) => matchesGlob(plain, name) : (name) => name === plain };
+  const matches = wild ? (name: string) => matchesGlob(plain, name) : (name: string) => name === plain;
+  return { text, matches, incident: incidentInTarget(text) };
 }
 
-/** Does the target name the task: by path, pipeline, stage, `pipeline#stage`, `stage@entity` or all three? */
-export function namesTask(target: Target, task: Task): boolean {
+/**
+ * Does the target name the task: by path, pipeline, stage, `pipeline#stage`, `stage@entity` or all three?
+ *
+ * @param incident the id of the incident that the task belongs to, if it failed: a target can name that, too
+ */
+export function namesTask(target: Target, task: Task, incident?: string): boolean {
+  if (target.incident !== undefined) return target.incident === incident;
   const { id, pipeline, key } = task.stage;
   const entity = task.entity.id;
   return [task.path, pipeline, id, key, `${id}@${entity}`, task.key].some(target.matches);
