@@ -147,15 +147,40 @@ export type ChangeHint =
   | { readonly kind: "path"; readonly path: RelPath }
   /** Look at everything below this folder. */
   | { readonly kind: "folder"; readonly path: RelPath; readonly cause: RescanCause };
-export type RescanCause = "storm" | "watch-error" | "late-loop" | "new-folder" | "folder-event" | "gone";
+export type RescanCause =
+  | "storm"
+  | "watch-error"
+  | "late-loop"
+  | "new-folder"
+  | "folder-event"
+  | "gone"
+  /** A canary file did not come back as an event. */
+  | "canary"
+  /** A base that was polled is watched again. */
+  | "watched-again"
+  /** The machine was asleep, the process was stopped, or the clock was set. */
+  | "resume"
+  /** The root was away and is there again. */
+  | "root-back";
 
 export interface WatchHealth {
+  /** `live`: proved by a canary file. `polling`: as it must be on a share. `degraded`: polled for want of something, or not proved. */
   readonly mode: "live" | "polling" | "degraded" | "blind";
-  /** Why it is not `live`; empty when it is. */
+  /** Why it is not `live`, and the way out; empty when it is. */
   readonly reason: string;
+  /** The last proof that events are delivered; `null` where there is no place for canaries, or nothing that they could prove. */
+  readonly canary: CanaryReport | null;
   readonly watchedFolders: number;
   /** Folder hints since the start, by cause. */
   readonly rescans: Readonly<Partial<Record<RescanCause, number>>>;
+}
+
+/** What became of the canary files: small files that the watcher writes to see whether they come back as events. */
+export interface CanaryReport {
+  /** When one came back last, ISO 8601; `null`: none yet. */
+  readonly at: string | null;
+  /** Did the last one come back? */
+  readonly ok: boolean;
 }
 
 export interface ChangeSource {

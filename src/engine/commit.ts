@@ -101,6 +101,7 @@ export class Committer {
       return step();
     } catch (error) {
       if (!isDiskError(error)) throw error;
+      if (!this.#look.isHere()) return { is: "dropped", path: attempt.task.path };
       const full =
         error.code === "ENOSPC" || error.code === "EDQUOT" || error.code === "EMFILE" || error.code === "ENFILE";
       return this.#fail(

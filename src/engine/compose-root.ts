@@ -26,6 +26,7 @@ import type { Disk, Log, NodeRunner } from "../ports.ts";
 import type { ProjectSources } from "./config.ts";
 import { batchWorkerUrl, executePorts } from "./compose-execute.ts";
 import { IGNORE_FILE, LiveIgnore } from "./live-ignore.ts";
+import { RootPresence, whileHere } from "./root-presence.ts";
 import { Root, type RootPorts } from "./root.ts";
 import type { IgnoreTest } from "./why-not.ts";
 
@@ -89,10 +90,13 @@ export function projectSources(projectFolder: AbsPath, runner: NodeRunner, disk:
 export function openRoot(options: OpenRootOptions): Result<OpenedRoot> {
   const { root, projectFolder, runner, log, mode } = options;
   const owns = mode !== "look";
-  const { disk } = executePorts();
+  const bare = executePorts().disk;
   const clock = new SystemClock();
   const random = new SystemRandom();
-  if (owns) prepareMillraceFolder(root, disk);
+  if (owns) prepareMillraceFolder(root, bare);
+  const name = `${relative(projectFolder, root) || "."}/`;
+  const presence = new RootPresence(root, name, bare);
+  const disk = owns ? whileHere(bare, root, presence) : bare;
   const onProblem = (found: Parameters<Log["problem"]>[0]): void => log.problem(found);
   const trash = new FileTrash(root, { disk, clock, random });
   const store = { disk, random, trash: owns ? trash : undefined, onProblem };
@@ -111,7 +115,7 @@ export function openRoot(options: OpenRootOptions): Result<OpenedRoot> {
   const key = openRootKey(root, { ...store, randomBytes });
   const opened = new Root({
     root,
-    name: `${relative(projectFolder, root) || "."}/`,
+    name,
     pipelinesFolder: join(projectFolder, "pipelines"),
     cacheFolder: join(root, ".millrace/cache"),
     clock,
@@ -130,6 +134,7 @@ export function openRoot(options: OpenRootOptions): Result<OpenedRoot> {
     runner,
     envHash: (name) => key.hmacOf(process.env[name] === undefined ? name : `${name}=${process.env[name]}`),
     log,
+    presence,
     makeQueue:
       mode === "run" || mode === "daemon"
         ? (limits, run) => createLocalQueue({ clock, limits, slots: slots(), run })

@@ -29,6 +29,8 @@ export interface JourneyPorts extends CommitPorts {
   readonly flushManifest: (id: EntityId) => void;
   /** Told when something changed that `isQuiet` depends on. */
   readonly onChange: () => void;
+  /** Looks whether the root itself is there. While it is not, nothing is looked at, planned, begun or recorded. */
+  readonly isHere: () => boolean;
 }
 
 /** Verdicts that let a running attempt come to its end: its result is wanted, or no worse than waiting for it. */
@@ -174,7 +176,17 @@ export class Journey {
     this.#ports.clock.after(0, () => this.#turn());
   }
 
+  /** Goes on with what waits, after the root was away. */
+  goOn(): void {
+    this.#pump();
+  }
+
   #turn(): void {
+    if (!this.#ports.isHere()) {
+      this.#pumping = false;
+      this.#ports.onChange();
+      return;
+    }
     const changed: RelPath[] = [];
     let looked = 0;
     for (const path of this.#inbox) {
@@ -258,6 +270,10 @@ export class Journey {
   /** Learns a hash; `false` when that takes longer than now. */
   #learn(path: RelPath): boolean {
     if (this.#hashing.has(path)) return false;
+    if (!this.#ports.isHere()) {
+      this.#statesToMatch.add(path);
+      return false;
+    }
     const learned = learnHash(path, this.#look);
     if (learned === "done") return true;
     this.#hashing.add(path);
@@ -354,6 +370,7 @@ export class Journey {
   // ------------------------------------------------------------ 6 run
 
   async #run(jobs: readonly Job[]): Promise<void> {
+    if (!this.#ports.isHere()) return this.replan(jobs.flatMap((job) => this.#underway.get(job.taskKey)?.task ?? []));
     const batchId = this.#ports.random.id();
     const attempts = this.#prepare(jobs, batchId);
     if (attempts.size > 0) {
@@ -422,7 +439,8 @@ export class Journey {
     const attempted = all.filter(({ outcome }) => outcome.kind !== "alone");
     if (attempted.length < all.length) this.#sendAlone(all.filter(({ outcome }) => outcome.kind === "alone"));
     if (attempted.length === 0) return;
-    const committed = this.#committer.commit(attempted.filter((attempt) => this.#isWanted(attempt)));
+    const wanted = this.#ports.isHere() ? attempted.filter((attempt) => this.#isWanted(attempt)) : [];
+    const committed = this.#committer.commit(wanted);
     const endings = attempted.map((attempt) => ({
       ...attempt,
       result: committed.get(attempt) ?? { is: "dropped" as const, path: attempt.task.path },

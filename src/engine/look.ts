@@ -18,6 +18,8 @@ export interface LookSources {
   readonly defaultSettleMs: number;
   /** How close to a look a rewrite can hide from the file system's clock, in milliseconds. */
   readonly racyMs: number;
+  /** Looks whether the root itself is there: of one that is away, no absence means anything. */
+  readonly isHere: () => boolean;
 }
 
 /**
@@ -28,6 +30,7 @@ export function look(path: RelPath, from: LookSources): boolean {
   const { table, reader, settling } = from;
   const row = table.find(path);
   const seen = reader.look(path);
+  if (seen.is !== "file" && seen.is !== "folder" && !from.isHere()) return false;
   // FIFOs, sockets and devices are nobody's input and no fault: ignored, as if they were not there.
   if (seen.is === "absent" || (seen.is === "refused" && seen.isSpecial)) {
     settling.forget(path);
@@ -147,6 +150,7 @@ function learn(path: RelPath, hashed: ReturnType<StateReader["hashNow"]>, from: 
   const row = table.find(path);
   if (row === undefined) return;
   if (hashed.is === "hashed") return keep(path, row, hashed.stat, hashed.hash, from);
+  if (!from.isHere()) return;
   if (hashed.is === "absent") return void takeAbsent(row, from);
   if (hashed.is === "refused") return void takeRefused(row, from);
   table.setRefused(row);

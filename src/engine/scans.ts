@@ -1,7 +1,18 @@
 import { type Problem, problem } from "../core/model/problem.ts";
 import type { RelPath, WallMs } from "../core/model/words.ts";
 import type { StateTable } from "../core/plan/state-table.ts";
-import type { ChangeHint, ChangeSource, Clock, Log, ScanProblem, Scanner, WatchBase } from "../ports.ts";
+import type {
+  ChangeHint,
+  ChangeSource,
+  Clock,
+  Log,
+  RescanCause,
+  ScanProblem,
+  Scanner,
+  WatchBase,
+  WatchHealth,
+} from "../ports.ts";
+import { isDiskError } from "./disk-error.ts";
 import { IGNORE_FILE } from "./live-ignore.ts";
 import { findDifferences, watchBases } from "./reconcile.ts";
 import type { StagesInForce } from "./stages.ts";
@@ -27,6 +38,8 @@ export interface ScanSources {
   /** Paths to look at. */
   readonly hint: (paths: Iterable<RelPath>) => void;
   readonly onEnd: () => void;
+  /** Looks whether the root itself is there: else nothing that a scan does not find is gone. */
+  readonly isHere: () => boolean;
 }
 
 /** What brings paths to the journey's beginning: events of the watcher, and comparisons of the disk with the table. */
@@ -37,6 +50,8 @@ export class Scans {
   #lastMs = 0;
   #lastLookAt: WallMs | undefined;
   #closed = false;
+  /** Looks at everything that the watcher did not ask for, by cause. */
+  readonly #rescans: Partial<Record<RescanCause, number>> = {};
 
   constructor(from: ScanSources) {
     this.#from = from;
@@ -67,6 +82,19 @@ export class Scans {
     await this.#from.changes?.start(this.#watched(), (hint) => this.#onHint(hint));
   }
 
+  /** Watches anew after the root was away, of which its watches know nothing, and looks at everything. */
+  async watchAnew(): Promise<void> {
+    this.#rescans["root-back"] = (this.#rescans["root-back"] ?? 0) + 1;
+    await this.watch();
+    await this.scan();
+  }
+
+  /** How well the watcher watches; `null` where nothing is watched. */
+  health(): WatchHealth | null {
+    const health = this.#from.changes?.health();
+    return health ? { ...health, rescans: { ...health.rescans, ...this.#rescans } } : null;
+  }
+
   /** Watches what the stages in force have patterns for. */
   async watchAgain(): Promise<void> {
     await this.#from.changes?.update(this.#watched());
@@ -92,11 +120,13 @@ export class Scans {
 
   /** Compares the disk with the table and hints at every difference. One scan at a time: a second call joins in after it. */
   async scan(): Promise<void> {
-    const { clock, refreshIgnore, stages } = this.#from;
+    const { clock, refreshIgnore, stages, isHere } = this.#from;
     await this.#inTurn(async () => {
       const startedAt = clock.monoMs();
+      if (!isHere()) return;
       refreshIgnore();
       const found = await this.#compare(watchBases(stages().topology));
+      if (!found) return;
       this.#takeProblems(found.problems.map(asProblem));
       this.#lastMs = clock.monoMs() - startedAt;
       this.#lastLookAt = clock.wallMs();
@@ -107,7 +137,8 @@ export class Scans {
   async #scanFolder(path: RelPath): Promise<void> {
     const base = path.replace(/\/$/, "");
     await this.#inTurn(async () => {
-      const found = await this.#compare([{ path: base, depth: Infinity }]);
+      const found = this.#from.isHere() ? await this.#compare([{ path: base, depth: Infinity }]) : undefined;
+      if (!found) return;
       // What stands elsewhere still stands; the next scan of everything tells what is over.
       this.#takeProblems([...this.#problems, ...found.problems.map(asProblem)]);
       this.#from.hint([base]);
@@ -122,11 +153,19 @@ export class Scans {
     await this.#running;
   }
 
-  async #compare(bases: readonly WatchBase[]): Promise<{ readonly problems: readonly ScanProblem[] }> {
-    const { scanner, table, stages, clock, hint } = this.#from;
-    const found = await scanner.scan(bases);
-    if (!this.#closed) hint(await findDifferences(found, bases, table, stages().topology, clock));
-    return found;
+  /** `undefined` when the root was gone at the end: then what was seen on the way says nothing. */
+  async #compare(bases: readonly WatchBase[]): Promise<{ readonly problems: readonly ScanProblem[] } | undefined> {
+    const { scanner, table, stages, clock, hint, isHere } = this.#from;
+    try {
+      const found = await scanner.scan(bases);
+      const different = await findDifferences(found, bases, table, stages().topology, clock);
+      if (!isHere()) return undefined;
+      if (!this.#closed) hint(different);
+      return found;
+    } catch (error) {
+      if (isDiskError(error) && !isHere()) return undefined;
+      throw error;
+    }
   }
 
   /** What cannot be looked at is told once; it stands in `problems` for as long as it is so. */

@@ -9,6 +9,7 @@ import { loadHasher } from "../../src/core/hash/hash.ts";
 import type { Manifest } from "../../src/core/model/manifest.ts";
 import type { Pipeline } from "../../src/core/model/pipeline.ts";
 import type { RelPath, Status } from "../../src/core/model/words.ts";
+import { RootPresence, whileHere } from "../../src/engine/root-presence.ts";
 import { Root } from "../../src/engine/root.ts";
 import type { AttemptRow, ControlsStore, Disk, Log } from "../../src/ports.ts";
 import { loaded } from "./definitions.ts";
@@ -107,7 +108,9 @@ export class EngineRig {
 
   #live(clock: ManualClock, lastOperation?: number): Life {
     const life = mortal(this.#shared, lastOperation, this.#options.hooks);
-    const { disk } = life;
+    // Not mortal: a look at the root is no operation that a death could come between.
+    const presence = new RootPresence(ROOT, "state/", this.disk);
+    const disk = whileHere(life.disk, ROOT, presence);
     const random = this.#random;
     const trash = new FileTrash(ROOT, { disk, clock, random });
     const reader = createStateReader(disk, ROOT);
@@ -145,6 +148,7 @@ export class EngineRig {
           },
         }),
       onReconcile: () => {},
+      presence,
       defaultSettleMs: this.#options.settleMs ?? 200,
       racyMs: this.#options.racyMs ?? 0,
     });

@@ -1,6 +1,6 @@
 import type { ChangeHint, ChangeSource, WatchBase, WatchHealth } from "../../src/ports.ts";
 
-const LIVE: WatchHealth = { mode: "live", reason: "", watchedFolders: 0, rescans: {} };
+const LIVE: WatchHealth = { mode: "live", reason: "", watchedFolders: 0, rescans: {}, canary: null };
 const BLIND: WatchHealth = { ...LIVE, mode: "blind", reason: "not started" };
 
 /** A source of changes that hints at what the test says. */

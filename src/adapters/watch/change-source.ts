@@ -92,14 +92,14 @@ class WatchingSource implements ChangeSource {
 
   health(): WatchHealth {
     const parts = this.#parts;
-    if (parts === undefined) return { mode: "blind", reason: "not started", watchedFolders: 0, rescans: {} };
+    if (parts === undefined) return { mode: "blind", reason: "not started", watchedFolders: 0, rescans: {}, canary: null };
     const watches = [...this.#bases.values()];
     const healths = watches.map((watch) => watch.health());
     const worst = healths.find(({ mode }) => mode === "degraded") ??
       (this.#presenceTrouble === "" ? undefined : { mode: "degraded" as const, reason: this.#presenceTrouble }) ??
       healths.find(({ mode }) => mode === "polling") ?? { mode: "live" as const, reason: "" };
     const watchedFolders = watches.reduce((sum, watch) => sum + watch.watchedFolders, parts.presence.watchedFolders);
-    return { ...worst, watchedFolders, rescans: parts.gate.rescans };
+    return { ...worst, watchedFolders, rescans: parts.gate.rescans, canary: null };
   }
 
   async close(): Promise<void> {

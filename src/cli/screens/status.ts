@@ -26,9 +26,7 @@ function headLines(root: RootReport, screen: Screen): string[] {
   const head = `${style.bold(root.root)}  ${ownerWords(root, screen)}${isLive ? "" : `, ${age}`}`;
   const second: string[] = [];
   if (root.watcher !== null) {
-    const { mode, reason, watchedFolders } = root.watcher;
-    const folders = `${watchedFolders} ${watchedFolders === 1 ? "folder" : "folders"}`;
-    second.push(mode === "live" ? `watcher live, ${folders}` : style.warn(`watcher ${mode}, ${folders}: ${reason}`));
+    // The watcher has a line of its own.
     second.push(`scan every ${spanWords(root.scanIntervalSeconds * 1000)}`);
   }
   if (root.nextRetryAt !== null) second.push(`next retry ${inWords(root.nextRetryAt, nowMs)}`);
@@ -46,6 +44,18 @@ function headLines(root: RootReport, screen: Screen): string[] {
 
 /** How it watches, and when that was last proved. */
 function watcherWords({ mode, reason, watchedFolders, canary }: WatchHealth, { style, nowMs }: Screen): string {
+  const parts = [`watcher ${mode}`, `${watchedFolders} ${watchedFolders === 1 ? "folder" : "folders"}`];
+  if (canary !== null) {
+    const when = canary.at === null ? "none yet" : agoWords(canary.at, nowMs);
+    parts.push(canary.ok ? `canary ${when}` : `canary lost (last ${when})`);
+  }
+  const words = parts.join(", ");
+  return mode === "live" ? words : style.warn(`${words}: ${reason}`);
+}
+
+/** How it watches, and when that was last proved. */
+function watcherWords(watcher: NonNullable<RootReport["watcher"]>, { style, nowMs }: Screen): string {
+  const { mode, reason, watchedFolders, canary } = watcher;
   const parts = [`watcher ${mode}`, `${watchedFolders} ${watchedFolders === 1 ? "folder" : "folders"}`];
   if (canary !== null) {
     const when = canary.at === null ? "none yet" : agoWords(canary.at, nowMs);
