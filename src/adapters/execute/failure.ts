@@ -20,14 +20,28 @@ export function codeOf(error: unknown): string | undefined {
 }
 
 /**
- * The text without the values of environment variables that the attempt declared or read; `***NAME***` stands for each.
- * Values of fewer than four characters stay: they would be found inside ordinary words.
+ * The text without the values of environment variables that the attempt declared or read; `***NAME***` stands for each, also
+ * where it was written as part of a URL or of JSON. Values of fewer than four characters stay: they would be found inside
+ * ordinary words.
  */
 export function maskEnv(text: string, request: AttemptRequest, envReads: readonly string[]): string {
   let masked = text;
   for (const name of [...request.work.env, ...envReads]) {
     const value = process.env[name];
-    if (value !== undefined && value.length >= MIN_MASKED_LENGTH) masked = masked.replaceAll(value, `***${name}***`);
+    if (value === undefined || value.length < MIN_MASKED_LENGTH) continue;
+    for (const form of formsOf(value)) masked = masked.replaceAll(form, `***${name}***`);
   }
   return masked;
+}
+
+/** A value as it may stand in a message: plain, or as services and libraries say it back; longer forms first. */
+function formsOf(value: string): string[] {
+  const inJson = JSON.stringify(value).slice(1, -1);
+  const forms = [value, inJson, JSON.stringify(inJson).slice(1, -1)];
+  for (const encode of [encodeURIComponent, encodeURI]) {
+    const encoded = encode(value.toWellFormed());
+    const small = encoded.replaceAll(/%[0-9A-F]{2}/g, (code) => code.toLowerCase());
+    forms.push(encoded, small, encoded.replaceAll("%20", "+"), small.replaceAll("%20", "+"));
+  }
+  return [...new Set(forms)].toSorted((a, b) => b.length - a.length);
 }
