@@ -101,6 +101,24 @@ export interface SpaceProbe {
   freeBytes(path: AbsPath): number | undefined;
 }
 
+/** How much a file system has, in bytes and in files (`undefined` where it has no fixed number of them). */
+export interface Room {
+  /** What this user may still write. */
+  readonly freeBytes: number;
+  readonly totalBytes: number;
+  readonly freeFiles: number | undefined;
+}
+
+/** What only the machine as a whole knows and does. */
+export interface Machine {
+  /** Another one after each boot; `undefined` where it is not known. */
+  bootId(): string | undefined;
+  /** Forces everything on the file system of `path` to the medium, without blocking others; `false` where it cannot. */
+  syncAll(path: AbsPath): Promise<boolean>;
+  /** How much room the file system of `path` has; `undefined` when it does not tell. */
+  room(path: AbsPath): Room | undefined;
+}
+
 /** What is at a state's path, symlinks inside the root followed. */
 export type Look =
   | { readonly is: "absent" }
@@ -289,6 +307,8 @@ export interface IndexStore {
   /** Blobs not named stay as they are; `null` removes one. */
   save(meta: Readonly<Record<string, unknown>>, blobs: ReadonlyMap<string, Uint8Array | null>): void;
   saveMeta(meta: Readonly<Record<string, unknown>>): void;
+  /** Removes it: it is made again from disk and manifests. */
+  discard(): void;
   close(): void;
 }
 
@@ -299,6 +319,11 @@ export interface Controls {
   readonly held: Readonly<Record<string, string>>;
   /** Tasks to run though nothing changed, key to when. */
   readonly forced: Readonly<Record<TaskKey, string>>;
+  /**
+   * Products that are orphaned and not simply taken away: `frozen` by the guard against large deletions, or `accepted`
+   * by a person and not taken away yet; `at` is when (ISO 8601). Left out when there are none.
+   */
+  readonly retractions?: Readonly<Record<TaskKey, { readonly at: string; readonly is: "frozen" | "accepted" }>>;
 }
 export interface ControlsStore {
   read(): Controls;
@@ -393,6 +418,8 @@ export interface Ledger {
   /** One transaction. */
   add(rows: readonly AttemptRow[]): void;
   attempts(filter: AttemptFilter): AttemptRow[];
+  /** Reads all of it: what is damaged, for people; `undefined` when nothing is. The owner of the root then begins a new one. */
+  check(): string | undefined;
   close(): void;
 }
 

@@ -14,6 +14,7 @@ import { FileManifestStore } from "../adapters/store/manifests.ts";
 import { openRootKey, prepareMillraceFolder } from "../adapters/store/millrace-folder.ts";
 import { FileTrash } from "../adapters/store/trash.ts";
 import { SystemClock } from "../adapters/system/clock.ts";
+import { NodeMachine } from "../adapters/system/machine.ts";
 import { SystemRandom } from "../adapters/system/random.ts";
 import { createStateReader } from "../adapters/system/state-reader.ts";
 import { probeTimestamps } from "../adapters/system/timestamps.ts";
@@ -129,6 +130,7 @@ export function openRoot(options: OpenRootOptions): Result<OpenedRoot> {
     trash,
     ledger: ledger.value,
     scanner,
+    machine: new NodeMachine(),
     changes: options.watch?.({ root, disk, clock, isIgnored: isUnwatched }),
     refreshIgnore: () => ignore.refresh(),
     runner,

@@ -33,6 +33,8 @@ export interface KeeperSources {
   readonly isQuiet: () => boolean;
   /** The report that `status` shows while no daemon runs. */
   readonly status: () => unknown;
+  /** On which devices the folders of sources are. */
+  readonly devices: () => Readonly<Record<string, number>>;
   readonly envHash: (name: string) => string;
   /** A root that is only looked at is not written to. */
   readonly writes: boolean;
@@ -67,6 +69,20 @@ export class Keeper {
   setControls(controls: Controls): void {
     this.#from.controls.write(controls);
     this.#controls = controls;
+  }
+
+  /** Replaces the word on what is to be taken away; with `durable` on disk first, or it throws. */
+  setRetractions(retractions: NonNullable<Controls["retractions"]>, durable: boolean): void {
+    const { retractions: _before, ...rest } = this.#controls;
+    const controls = Object.keys(retractions).length === 0 ? rest : { ...rest, retractions };
+    if (durable) return this.setControls(controls);
+    this.#controls = controls;
+    this.#saveControlsLater();
+  }
+
+  /** The devices of source folders that an earlier process knew; `undefined` when there was no index. */
+  get savedDevices(): Readonly<Record<string, number>> | undefined {
+    return this.#saved && (this.#saved.devices ?? {});
   }
 
   /** A task is done: what forced it is used up. */
@@ -179,10 +195,10 @@ export class Keeper {
     else this.#from.timers.once("save", SAVE_DELAY_MS, () => this.#saveWhenQuiet());
   }
 
-  /** Saves the index: derived, but it makes the next start fast. */
-  save(): void {
+  /** Saves the index: derived, but it makes the next start fast. `false` when the disk refuses now; then it is tried again. */
+  save(): boolean {
     const { writes, index, table, stages, controls, status, timers } = this.#from;
-    if (!writes) return;
+    if (!writes) return false;
     this.#dirty = false;
     this.#saveHistory();
     const isSaved = this.tryToWrite("the index", () => {
@@ -191,6 +207,7 @@ export class Keeper {
         stamps: stages().stamps(),
         envSeen: this.#envSeen,
         manifestsMtimeMs: this.#manifestsMtimeMs(),
+        devices: this.#from.devices(),
         status: status(),
         all: this.#isSaveFailed,
       });
@@ -198,6 +215,7 @@ export class Keeper {
     this.#isSaveFailed = !isSaved;
     this.#dirty = !isSaved;
     if (!isSaved) timers.once("save", SAVE_DELAY_MS, () => this.#saveWhenQuiet());
+    return isSaved;
   }
 
   #manifestsMtimeMs(): number {

@@ -14,6 +14,8 @@ import { Root } from "../../src/engine/root.ts";
 import type { AttemptRow, ControlsStore, Disk, Log } from "../../src/ports.ts";
 import { loaded } from "./definitions.ts";
 import { FakeChangeSource } from "./fake-change-source.ts";
+import { FakeMachine } from "./fake-machine.ts";
+import { LosingDisk } from "./losing-disk.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { MemoryDisk } from "./memory-disk.ts";
 import { MemoryLedger } from "./memory-ledger.ts";
@@ -68,7 +70,8 @@ export class EngineRig {
   readonly #options: RigOptions;
   readonly #random: SeededRandom;
   /** The disk as processes have it. */
-  readonly #shared: Disk;
+  readonly shared: Disk;
+  readonly machine: FakeMachine;
   #life: Life;
 
   constructor(definitions: readonly unknown[], options: RigOptions = {}) {
@@ -77,9 +80,10 @@ export class EngineRig {
     this.#random = new SeededRandom(options.seed);
     let clock = new ManualClock();
     this.disk = new MemoryDisk({ wallMs: () => (this.#life ? this.#life.clock : clock).wallMs() });
-    this.#shared = options.diskOf?.(this.disk) ?? this.disk;
     this.disk.makeFolders(ROOT);
-    prepareMillraceFolder(ROOT, this.#shared);
+    prepareMillraceFolder(ROOT, this.disk);
+    this.shared = options.diskOf?.(this.disk) ?? this.disk;
+    this.machine = new FakeMachine(this.shared instanceof LosingDisk ? this.shared : undefined);
     this.#life = this.#live(clock);
     clock = this.#life.clock;
   }
@@ -107,13 +111,13 @@ export class EngineRig {
   // ------------------------------------------------------------ lives
 
   #live(clock: ManualClock, lastOperation?: number): Life {
-    const life = mortal(this.#shared, lastOperation, this.#options.hooks);
+    const life = mortal(this.shared, lastOperation, this.#options.hooks);
     // Not mortal: a look at the root is no operation that a death could come between.
     const presence = new RootPresence(ROOT, "state/", this.disk);
     const disk = whileHere(life.disk, ROOT, presence);
     const random = this.#random;
     const trash = new FileTrash(ROOT, { disk, clock, random });
-    const reader = createStateReader(disk, ROOT);
+    const reader = untilDeath(createStateReader(disk, ROOT), "hash");
     const runner = new ScriptedRunner({ disk, reader }, this, this.#options.ears);
     const changes = new FakeChangeSource();
     const root = new Root({
@@ -131,7 +135,8 @@ export class EngineRig {
       controls: this.#controlsOn(disk, trash),
       trash,
       ledger: life.hold(this.ledger, "ledger", ["add", "attempts", "close"]),
-      scanner: new MemoryScanner(disk, ROOT),
+      scanner: untilDeath(new MemoryScanner(disk, ROOT), "scan"),
+      machine: this.machine,
       changes,
       refreshIgnore: () => false,
       runner,
@@ -193,6 +198,8 @@ export class EngineRig {
         if (!(error instanceof Killed)) throw error;
       })
       .finally(() => (isStarted = true));
+    // It is awaited only when turns have passed.
+    started.catch(() => {});
     await this.until(() => isStarted || this.isDead);
     if (!this.isDead) await started;
   }
@@ -213,10 +220,15 @@ export class EngineRig {
 
   /** The same without stopping the old process, which is dead or was never started. */
   async revive(options: { readonly jumpMs?: number; readonly lastOperation?: number } = {}): Promise<this> {
+    this.renew(options);
+    return this.start();
+  }
+
+  /** The next process is there, and has done nothing yet. */
+  renew(options: { readonly jumpMs?: number; readonly lastOperation?: number } = {}): void {
     this.kill();
     const clock = new ManualClock(this.clock.wallMs() + (options.jumpMs ?? 0));
     this.#life = this.#live(clock, options.lastOperation);
-    return this.start();
   }
 
   /** The process is gone in the middle of whatever it did. */
@@ -257,6 +269,7 @@ export class EngineRig {
     const end = this.clock.monoMs() + ms;
     await turn();
     for (let due = this.clock.nextDue(); due !== undefined && due <= end; due = this.clock.nextDue()) {
+      if (this.isDead) return;
       this.#advance(Math.max(0, due - this.clock.monoMs()));
       await turn();
     }
@@ -345,11 +358,16 @@ export class EngineRig {
 
   /** Other definitions take effect in the running process; they hold for later lives, too. */
   async redefine(definitions: readonly unknown[]): Promise<number> {
-    this.#pipelines = parse(definitions);
     let changed: number | undefined;
-    const replaced = this.root.replaceDefinitions(this.#pipelines, []).then((count) => (changed = count));
+    const replaced = this.redefineNow(definitions).then((count) => (changed = count));
     await this.until(() => changed !== undefined);
     return replaced;
+  }
+
+  /** The same; time does not pass by itself. */
+  redefineNow(definitions: readonly unknown[]): Promise<number> {
+    this.#pipelines = parse(definitions);
+    return this.root.replaceDefinitions(this.#pipelines, []);
   }
 
   /** The same for the next life only. */
@@ -360,6 +378,18 @@ export class EngineRig {
 
 function parse(definitions: readonly unknown[]): Pipeline[] {
   return definitions.map((definition, i) => loaded(definition, `pipelines/${i}.json`));
+}
+
+/** A promise that a dead process waits for never settles: nothing is left that could take its failure. */
+function untilDeath<T extends object>(thing: T, method: keyof T & string): T {
+  const act = thing[method] as (...given: unknown[]) => Promise<unknown>;
+  const dead = (error: unknown): Promise<never> => {
+    if (error instanceof Killed) return new Promise(() => {});
+    throw error;
+  };
+  return Object.defineProperty(thing, method, {
+    value: (...given: unknown[]): Promise<unknown> => act.apply(thing, given).catch(dead),
+  });
 }
 
 /** Lets every promise that can be settled settle. */
