@@ -182,14 +182,14 @@ class Judge {
     else this.#checkInputs(expected, record);
   }
 
-  #checkFailing({ path, stage, entity }: Expected): void {
+  #checkFailing({ path, stage, entity, mustFail }: Expected): void {
     const failure = this.#failureOf(stage, entity);
     const { mayFail = [] } = this.#plan;
     const task = `${stage.key}@${entity}`;
     if (failure === undefined) {
       if (!this.#isUnreadable(entity))
         this.#say("I2", "NO-REASON", { path, entity }, "a recorded failure with its reason", "none");
-    } else if (stage.failsOn === undefined && mayFail !== "any" && !mayFail.includes(task))
+    } else if (!mustFail && mayFail !== "any" && !mayFail.includes(task))
       this.#say("I2", "FAILED", { path, entity }, "a result", failure.error);
   }
 

@@ -15,6 +15,8 @@ export interface Expected {
   readonly from: ReadonlySet<string>;
   /** It fails, or what it is made from does: the result of an earlier input may be there still, or nothing. */
   readonly doubt: "failing" | "blocked" | undefined;
+  /** Its inputs are such that it must fail. */
+  readonly mustFail: boolean;
 }
 
 /** A state as the stages that read it see it. */
@@ -129,7 +131,7 @@ function makeResult(stage: PlannedStage, { entity, path, vars, members }: Place,
   const isFailing = fails || known.isFailing(stage, entity);
   const content = apply(stage.op ?? "copy", contents, (id) => other(id)?.content);
   const doubt = isFailing ? "failing" : isBlocked ? "blocked" : undefined;
-  return { path, stage, entity, content, inputs: members.map((member) => member.path), from, doubt };
+  return { path, stage, entity, content, inputs: members.map((member) => member.path), from, doubt, mustFail: fails };
 }
 
 /** What an operation makes of its inputs. */
