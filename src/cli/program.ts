@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option, type Help } from "commander";
+import { problem, type Problem } from "../core/model/problem.ts";
 import type { CommandSpec, FlagSpec } from "./command-spec.ts";
 import { COMMANDS, GLOBAL_FLAGS } from "./commands.ts";
 import { Context, type GlobalFlags, type Run } from "./context.ts";
@@ -141,11 +142,28 @@ function misuse(error: CommanderError, argv: readonly string[], world: World): n
 /** A broken invariant of Millrace itself ends here: said in one line, with `-v` the stack. */
 function crash(error: unknown, argv: readonly string[], world: World): number {
   const { verbose = false } = flagsOf(argv);
+  if (isRefusedByMachine(error)) {
+    new Context(world, flagsOf(argv)).refuse([machineProblem(error)]);
+    return EXIT.workFailed;
+  }
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   world.err.write(`error  Millrace itself failed: ${safe(message)}\n`);
   if (verbose && error instanceof Error) world.err.write(`${error.stack?.split("\n").map(safe).join("\n") ?? ""}\n`);
   world.err.write(`  do: report it${verbose ? "" : ' with the output of the same command and "-v"'}\n`);
   return EXIT.workFailed;
+}
+
+/** Is it what a system call or SQLite says (`ENOSPC`, `ERR_SQLITE_ERROR` ...)? */
+function isRefusedByMachine(error: unknown): error is Error {
+  return error instanceof Error && "code" in error && /^E(?!RR_(?!SQLITE))/.test(String(error.code));
+}
+
+function machineProblem({ message }: Error): Problem {
+  return problem(
+    "M516",
+    `the machine refuses what Millrace needs: ${message}`,
+    "mend what the message names (room on the disk, permissions, open files, the disk itself), then run the command again",
+  );
 }
 
 /** The flags that matter for telling an error, from a command line that may not have been understood. */

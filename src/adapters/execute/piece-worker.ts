@@ -17,6 +17,8 @@ const SHARED_LIMIT_MS = 100;
 
 // A sandbox's memory grows to what its largest file needed; above this it is replaced.
 const MAX_IDLE_HEAP_BYTES = 64 << 20;
+/** Of an attempt whose root cannot be opened. */
+const NOTHING_READ = { reads: [], envReads: [], durationMs: 0, log: "" } as const;
 
 /** How a piece is done: whether others wait for this thread, whether it was tried before, and whether somebody cancelled it. */
 export interface PieceConditions {
@@ -69,7 +71,9 @@ export class PieceWorker {
   do(piece: Piece, conditions: PieceConditions): PieceEnd {
     const startedAt = performance.now();
     const { request } = piece;
-    const reads = new AttemptReads(this.#root(request).reader, conditions.isAlone);
+    const root = this.#openRoot(request);
+    if ("kind" in root) return { ...root, ...NOTHING_READ, attemptId: request.attemptId };
+    const reads = new AttemptReads(root.reader, conditions.isAlone);
     const facts = new AttemptFacts(request, reads);
     this.#limits.deadlineMs = conditions.isAlone
       ? Infinity
@@ -185,6 +189,17 @@ export class PieceWorker {
       );
     }
     return Buffer.from(bytes).toString("utf8");
+  }
+
+  /** The root, or how an attempt ends when the disk does not let it be opened. */
+  #openRoot(request: AttemptRequest): RootAccess | BareEnd {
+    try {
+      return this.#root(request);
+    } catch (error) {
+      const failure = failureOf(error);
+      if (failure === undefined) throw error;
+      return { kind: "failed", ...failure };
+    }
   }
 
   #root({ root }: AttemptRequest): RootAccess {

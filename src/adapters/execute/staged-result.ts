@@ -116,7 +116,10 @@ export function measureStaged(
 function hashStagedFile(ports: ExecutePorts, at: AbsPath): ContentHash {
   const hashed = ports.openRoot(posix.dirname(at)).reader.hashNow(posix.basename(at));
   if (hashed.is === "hashed") return hashed.hash;
-  const why = hashed.is === "refused" ? hashed.reason : "something still writes it";
+  const why =
+    hashed.is === "refused"
+      ? hashed.reason
+      : "something still writes it, or the machine has no more open files to give";
   throw new NodeFailure(`the staged result cannot be read: ${why}`, "output");
 }
 

@@ -23,12 +23,13 @@ import {
   writeSync,
   type Stats,
 } from "node:fs";
+import { dirname } from "node:path/posix";
 import type { AbsPath } from "../../core/model/words.ts";
 import type { Disk, FileStat, OpenFile } from "../../ports.ts";
 import { codeOf } from "./error-code.ts";
+import { named } from "./named-error.ts";
 
 const NO_THROW = { throwIfNoEntry: false } as const;
-const RECURSIVE = { recursive: true } as const;
 const AS_BYTES = { encoding: "buffer" } as const;
 /** NOFOLLOW: a link swapped in at the last moment is not followed. NONBLOCK: a FIFO without a writer does not block us. */
 const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -73,7 +74,7 @@ export class NodeDisk implements Disk {
 
   open(path: AbsPath): OpenFile | undefined {
     try {
-      return new NodeOpenFile(openSync(path, OPEN_FLAGS));
+      return new NodeOpenFile(named(() => openSync(path, OPEN_FLAGS)));
     } catch (error) {
       return absentOrThrow(error);
     }
@@ -97,7 +98,7 @@ export class NodeDisk implements Disk {
 
   read(path: AbsPath): Uint8Array | undefined {
     try {
-      return readFileSync(path);
+      return named(() => readFileSync(path));
     } catch (error) {
       return absentOrThrow(error);
     }
@@ -109,34 +110,26 @@ export class NodeDisk implements Disk {
     options: { readonly sync?: boolean; readonly mode?: number } = {},
   ): void {
     const mode = options.mode ?? 0o666;
-    if (options.sync !== true) {
-      writeFileSync(path, bytes, { mode });
-      return;
-    }
-    const fd = openSync(path, "w", mode);
-    try {
-      writeAll(fd, typeof bytes === "string" ? Buffer.from(bytes) : bytes);
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
+    // A text that Node encodes itself fails with "UNKNOWN" for errors it has no name for.
+    const content = typeof bytes === "string" ? Buffer.from(bytes) : bytes;
+    named(() => (options.sync === true ? writeSynced(path, content, mode) : writeFileSync(path, content, { mode })));
   }
 
   rename(from: AbsPath, to: AbsPath): void {
-    renameSync(from, to);
+    named(() => renameSync(from, to));
   }
 
   copy(from: AbsPath, to: AbsPath): void {
-    copyTree(Buffer.from(from), Buffer.from(to));
+    named(() => copyTree(Buffer.from(from), Buffer.from(to)));
   }
 
   makeFolders(path: AbsPath): void {
-    mkdirSync(path, RECURSIVE);
+    named(() => makeFolders(path));
   }
 
   remove(path: AbsPath): boolean {
     try {
-      unlinkSync(path);
+      named(() => unlinkSync(path));
       return true;
     } catch (error) {
       const code = codeOf(error);
@@ -158,12 +151,41 @@ export class NodeDisk implements Disk {
   }
 
   sync(path: AbsPath): void {
-    const fd = openSync(path, constants.O_RDONLY);
-    try {
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
+    named(() => {
+      const fd = openSync(path, constants.O_RDONLY);
+      try {
+        fsyncSync(fd);
+      } finally {
+        closeSync(fd);
+      }
+    });
+  }
+}
+
+/** Node's own recursive `mkdir` says ENOENT for whatever else stops it: a read-only disk, too many open files. */
+function makeFolders(path: AbsPath): void {
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    const above = dirname(path);
+    if (codeOf(error) === "ENOENT" && !isFolder(above)) {
+      makeFolders(above);
+      makeFolders(path);
+    } else if (!isFolder(path)) throw error;
+  }
+}
+
+function isFolder(path: AbsPath): boolean {
+  return statSync(path, NO_THROW)?.isDirectory() ?? false;
+}
+
+function writeSynced(path: AbsPath, bytes: Uint8Array, mode: number): void {
+  const fd = openSync(path, "w", mode);
+  try {
+    writeAll(fd, bytes);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
   }
 }
 

@@ -1,5 +1,6 @@
 import type { AbsPath } from "../../core/model/words.ts";
 import type { Disk } from "../../ports.ts";
+import { codeOf } from "./error-code.ts";
 
 const REWRITES = 24;
 /** These take some 40 ms. */
@@ -12,7 +13,7 @@ const WHOLE_SECONDS_MS = 2_000;
 /**
  * The racy window of the file system a folder is on, in milliseconds: how long after a write a second one may leave size
  * and times equal. 0 when every rewrite got a ctime of its own, as on kernels with multigrain timestamps.
- * Writes and removes one small file in the folder.
+ * Writes and removes one small file in the folder; where the disk does not let it (full, read-only), the coarsest is assumed.
  */
 export function probeTimestamps(disk: Disk, folder: AbsPath): number {
   const path = `${folder}/.timestamps-${process.pid}`;
@@ -31,7 +32,19 @@ export function probeTimestamps(disk: Disk, folder: AbsPath): number {
     // One tick in a few hundred falls on a whole second: look on until the next one.
     if (isWholeSeconds()) rewrite(MORE_REWRITES);
     return isWholeSeconds() ? WHOLE_SECONDS_MS : TICK_MS;
+  } catch (error) {
+    if (codeOf(error) === undefined) throw error;
+    return WHOLE_SECONDS_MS;
   } finally {
+    removeIfPossible(disk, path);
+  }
+}
+
+function removeIfPossible(disk: Disk, path: AbsPath): void {
+  try {
     disk.remove(path);
+  } catch (error) {
+    // What stays in the temp folder is removed at the next start.
+    if (codeOf(error) === undefined) throw error;
   }
 }

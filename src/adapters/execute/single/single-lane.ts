@@ -1,6 +1,6 @@
 import { InternalError } from "../../../core/model/problems.ts";
 import type { AttemptOutcome, AttemptRequest } from "../../../ports.ts";
-import { maskEnv } from "../failure.ts";
+import { failureOf, maskEnv } from "../failure.ts";
 import type { NodePlace, NodeType, SingleNodeType, SingleResult, StopReason } from "../node-type.ts";
 import { withoutSlash } from "../staged-result.ts";
 import type { FinalEnd, PieceThreads } from "../threads/piece-threads.ts";
@@ -85,7 +85,9 @@ class Attempt {
     const startedAt = performance.now();
     const { timeoutMs } = this.#request.work;
     const timer = setTimeout(() => this.stop("timeout"), Math.min(timeoutMs, MAX_TIMER_MS));
-    const ending = await this.#runFrom("node").finally(() => clearTimeout(timer));
+    const ending = await this.#runFrom("node")
+      .catch(failedByDisk)
+      .finally(() => clearTimeout(timer));
     const { envReads } = this.#book;
     const mask = (text: string): string => maskEnv(text, this.#request, envReads);
     return {
@@ -224,4 +226,11 @@ class Attempt {
     const { attemptId: _id, reads: _reads, envReads: _env, durationMs: _ms, log: _log, ...ending } = end;
     return ending;
   }
+}
+
+/** What the disk refuses on the way costs the attempt, not the daemon; any other rejection is a fault of ours. */
+function failedByDisk(error: unknown): Ending {
+  const failure = failureOf(error);
+  if (failure === undefined) throw error;
+  return { kind: "failed", ...failure };
 }
