@@ -29,6 +29,8 @@ export async function runRoots(roots: readonly Root[], options: RunOptions): Pro
     results[result] = (results[result] ?? 0) + 1;
     options.onEnding?.(ending);
   };
+  const taken = (): number => roots.reduce((sum, { retractions }) => sum + retractions.taken, 0);
+  const takenBefore = taken();
   for (const root of roots) root.endings.add(count);
   try {
     await options.start?.();
@@ -40,7 +42,8 @@ export async function runRoots(roots: readonly Root[], options: RunOptions): Pro
   const unsettled = roots.flatMap((root) => root.settling.paths());
   const counts = addUp(roots.map(taskCounts));
   const trouble = roots.flatMap((root) => troubledTasks(root).tasks.map((task) => troubleOf(root, task)));
-  const failed = unsettled.length > 0 || FAILED.some((status) => (counts[status] ?? 0) > 0);
+  const isRecorded = roots.map(areRecordsWritten).every(Boolean);
+  const failed = !isRecorded || unsettled.length > 0 || FAILED.some((status) => (counts[status] ?? 0) > 0);
   return ok({
     version: 1,
     results,
@@ -50,6 +53,15 @@ export async function runRoots(roots: readonly Root[], options: RunOptions): Pro
     durationMs: Math.round((clock?.monoMs() ?? 0) - startedAt),
     failed,
   });
+}
+
+/**
+ * Writes the manifests that wait; what the disk has refused once gets a second try. What it still refuses has been told, and
+ * the intents keep it for the next start, but the run has not done all of its work.
+ */
+function areRecordsWritten(root: Root): boolean {
+  for (let tries = 0; tries < 2 && root.book.waiting > 0; tries++) root.flushManifests();
+  return root.book.waiting === 0;
 }
 
 const FAILED: readonly Status[] = ["failed", "retrying", "blocked", "quarantined"];
