@@ -286,6 +286,21 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import("./commands/graph.ts")).run,
   },
   {
+    name: "verify",
+    group: "Ask:",
+    summary: "look at everything on disk and say what is off",
+    details:
+      "Trusts nothing but the files: outputs, manifests, sources, the index. Exits 1 when anything is off.\n--repair does what is safe; what is to be made again is made by the next run, or by the daemon.",
+    args: [TARGETS],
+    flags: [{ flags: "--repair", text: "do what is safe; never touches a source" }],
+    examples: [
+      ["verify", "every root, with a daemon or without"],
+      ["verify output", "what concerns one stage"],
+      ["verify --repair", "and mend what can be mended"],
+    ],
+    load: async () => (await import("./commands/verify.ts")).run,
+  },
+  {
     name: "retry",
     group: "Decide:",
     summary: "clear failures and run again now",

@@ -1,4 +1,4 @@
-import type { Control, DoctorReport, RunReport } from "../engine/control.ts";
+import type { Control, DoctorReport, RunReport, VerifyReport } from "../engine/control.ts";
 import type { Pipeline } from "../core/model/pipeline.ts";
 import type { Problem } from "../core/model/problem.ts";
 import type { Result } from "../core/model/result.ts";
@@ -58,5 +58,12 @@ export interface EngineDoor {
   validateProject(options: {
     readonly projectFolder: AbsPath;
   }): Promise<{ readonly pipelines: readonly Pipeline[]; readonly problems: readonly Problem[] }>;
+  /** Looks at every root for itself; with `repair` also does what is safe, as the owner or through the daemon. */
+  verifyProject(options: {
+    readonly projectFolder: AbsPath;
+    /** Findings that concern these; all when left out. */
+    readonly targets: readonly string[];
+    readonly repair: boolean;
+  }): Promise<Result<VerifyReport>>;
   examineProject(options: { readonly projectFolder: AbsPath }): Promise<DoctorReport>;
 }

@@ -24,6 +24,7 @@ async function openDoor(): Promise<import("./engine-door.ts").EngineDoor> {
     runOnce: engine.runOnce,
     validateProject: engine.validateProject,
     examineProject: engine.examineProject,
+    verifyProject: engine.verifyProject,
     startDaemon: async ({ pretty, level, ...options }) => {
       const log = await engine.createDaemonLog({ pretty, level });
       return engine.startDaemon({ ...options, log, onReady: (line) => log.info({ event: "ready" }, line) });

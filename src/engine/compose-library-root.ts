@@ -80,6 +80,7 @@ const NO_INDEX: IndexStore = {
   loadMeta: () => undefined,
   save: () => {},
   saveMeta: () => {},
+  discard: () => {},
   close: () => {},
 };
 

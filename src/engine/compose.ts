@@ -24,6 +24,7 @@ import { examine } from "./doctor.ts";
 
 export { openProject } from "./compose-open.ts";
 export { runOnce } from "./compose-run.ts";
+export { verifyProject } from "./compose-verify.ts";
 
 const disk: NodeDisk = new NodeDisk();
 

@@ -56,3 +56,8 @@ export function ambiguousTarget(text: string, tasks: readonly Task[]): Problem {
     "name one of them, such as " + names[0],
   );
 }
+
+/** A call for a state root that this daemon does not hold. */
+export function rootNotHeld(root: string): Problem {
+  return problem("M135", `the daemon does not hold "${root}"`, "restart it: it takes all its roots at its start");
+}

@@ -98,6 +98,10 @@ function doorOf(setting: Setting, calls: string[], handles: FakeWorld): EngineDo
     },
     validateProject: async () => ({ pipelines: [], problems: [] }),
     examineProject: async () => sample.DOCTOR,
+    verifyProject: async ({ repair, targets }) => {
+      calls.push(`verifyProject ${JSON.stringify({ repair, targets })}`);
+      return ok(sample.VERIFY);
+    },
     ...setting.door,
   };
 }
@@ -131,6 +135,7 @@ const SAMPLES: Control = {
   hold: async () => ok(sample.ACTION),
   release: async () => ok(sample.ACTION),
   run: async () => ok(sample.RUN),
+  repair: async () => ok({ version: 1, repaired: [] }),
 };
 
 /** The samples, or what the test put in their place; every call is written down. */

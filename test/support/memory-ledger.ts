@@ -21,5 +21,9 @@ export class MemoryLedger implements Ledger {
     return wanted.reverse().slice(0, limit);
   }
 
+  check(): undefined {
+    return undefined;
+  }
+
   close(): void {}
 }

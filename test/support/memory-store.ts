@@ -63,6 +63,11 @@ export class MemoryIndexStore implements IndexStore {
     this.#meta = JSON.stringify(meta);
   }
 
+  discard(): void {
+    this.#meta = undefined;
+    this.#blobs.clear();
+  }
+
   close(): void {}
 }
 

@@ -12,6 +12,7 @@ import type {
   ShowReport,
   StatusReport,
   TaskReport,
+  VerifyReport,
   WhyNotReport,
 } from "../../src/engine/control.ts";
 
@@ -340,4 +341,48 @@ export const DOCTOR: DoctorReport = {
       advice: "give this user write permission",
     },
   ],
+};
+
+export const VERIFY: VerifyReport = {
+  version: 1,
+  roots: [
+    {
+      root: "state/",
+      findings: [
+        {
+          code: "M601",
+          rule: "output-gone",
+          path: "output/001.json",
+          entity: "001",
+          message: 'the output "output/001.json" is recorded and not there',
+          hint: '"millrace run" makes it again',
+          repaired: false,
+        },
+        {
+          code: "M608",
+          rule: "temp-left",
+          path: ".millrace/tmp/0mabc",
+          entity: null,
+          message: '".millrace/tmp/0mabc" is what a process that is gone left behind',
+          hint: '"millrace verify --repair" removes it',
+          repaired: true,
+        },
+      ],
+      notes: [
+        {
+          code: "M614",
+          rule: "leftover-source",
+          path: "input/009.txt",
+          entity: "009",
+          message: 'the source "input/009.txt" is recorded and gone',
+          hint: "nothing: a record without a file does no harm",
+          repaired: false,
+        },
+      ],
+      checked: { outputs: 4, manifests: 3, sources: 3, notOurs: 1 },
+      states: { done: 2, retrying: 1 },
+      explained: [{ path: "input/003.txt", state: "retrying", reason: "transformed@003 is retrying" }],
+    },
+  ],
+  ok: false,
 };

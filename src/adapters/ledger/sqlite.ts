@@ -16,6 +16,8 @@ export interface LedgerPorts {
 
 const PLACE: RelPath = ".millrace/ledger.db";
 const DEFAULT_LIMIT = 100;
+/** SQLITE_CORRUPT. */
+const CORRUPT = 11;
 
 const COLUMNS = {
   runId: "run_id",
@@ -106,6 +108,15 @@ class SqliteLedger implements Ledger {
       if (this.#ports.trash !== undefined) this.#connect();
       return [];
     }
+  }
+
+  check(): string | undefined {
+    if (this.#database === undefined) return undefined;
+    const damage = damageOf(this.#database);
+    if (damage === undefined) return undefined;
+    this.#setAsideDamaged(damage);
+    if (this.#ports.trash !== undefined) this.#connect();
+    return damage.message;
   }
 
   close(): void {
@@ -226,6 +237,19 @@ function isDamage(error: unknown): boolean {
   if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number") return false;
   const primary = error.errcode & 0xff;
   return primary === 11 || primary === 26 || primary === 1 || error.errcode === 522;
+}
+
+/** SQLite's own opinion of the whole file, as an error that `isDamage` knows. */
+function damageOf(database: DatabaseSync): Error | undefined {
+  try {
+    const { integrity_check: said } = database.prepare("pragma integrity_check(1)").get() as {
+      integrity_check: string;
+    };
+    return said === "ok" ? undefined : Object.assign(new Error(said), { errcode: CORRUPT });
+  } catch (error) {
+    if (isDamage(error)) return error as Error;
+    throw error;
+  }
 }
 
 type SqlValue = string | number | null;

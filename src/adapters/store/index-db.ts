@@ -97,6 +97,16 @@ export class SqliteIndexStore implements IndexStore {
     this.save(meta, new Map());
   }
 
+  discard(): void {
+    if (this.#ports.readOnly) throw new InternalError("a process that does not own the root removed the index");
+    try {
+      this.close();
+    } catch (error) {
+      if (sqliteFault(error) !== "damaged") throw error;
+    }
+    this.#removeFiles();
+  }
+
   close(): void {
     const database = this.#database;
     this.#database = undefined;

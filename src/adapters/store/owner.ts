@@ -63,6 +63,23 @@ export class FileOwnerLock implements OwnerLock {
     }
   }
 
+  /** Why the file is no lock, as the end of a sentence; `undefined` when it is one, or is not there. */
+  fault(): string | undefined {
+    if (this.#held !== undefined || this.#disk.lstat(this.#path) === undefined) return undefined;
+    let database: DatabaseSync | undefined;
+    try {
+      database = new DatabaseSync(this.#path, { timeout: PATIENCE_MS, readOnly: true });
+      const there = database.prepare("select count(*) as tables from sqlite_schema where name = 'owner'").get();
+      // Nobody has held it yet: it is made with its first owner.
+      if (there !== undefined && there["tables"] !== 0) selectOwner(database);
+      return undefined;
+    } catch (error) {
+      return sqliteFault(error) === "damaged" ? "is not the lock that Millrace makes" : undefined;
+    } finally {
+      database?.close();
+    }
+  }
+
   /** Does nothing when it is not held. */
   release(): void {
     const held = this.#held;
