@@ -3,6 +3,7 @@ import type { Problem } from "../core/model/problem.ts";
 import type { AbsPath, StageKey, WallMs } from "../core/model/words.ts";
 import { StateTable } from "../core/plan/state-table.ts";
 import type { Task } from "../core/plan/topology.ts";
+import type { Verdict } from "../core/plan/verdict.ts";
 import type {
   ChangeSource,
   Clock,
@@ -40,11 +41,14 @@ import { RootAway } from "./root-away.ts";
 import { RootPresence } from "./root-presence.ts";
 import { breathe } from "./reconcile.ts";
 import { recover } from "./recover.ts";
+import { Retractions } from "./retractions.ts";
 import { Scans } from "./scans.ts";
+import { strayTasks } from "./stray-tasks.ts";
 import { Session } from "./session.ts";
 import { Settling } from "./settling.ts";
 import { bringIntoForce, StagesInForce } from "./stages.ts";
 import { statusOfRoot } from "./status.ts";
+import { keepTrashShort } from "./trash-retention.ts";
 
 /** What one root is made of. */
 export interface RootPorts {
@@ -102,6 +106,9 @@ export class Root {
   readonly #changes = new ChangeSignal();
   readonly #scans: Scans;
   readonly #keeper: Keeper;
+  readonly retractions: Retractions;
+  /** Whether files were known before the first look: then those that are new have arrived. */
+  #knowsFiles = false;
   readonly #session: Session;
   #stages: StagesInForce = new StagesInForce([], new Map(), []);
   #definitionProblems: readonly Problem[] = [];
@@ -134,6 +141,7 @@ export class Root {
       stages,
       isQuiet: () => this.isQuiet,
       status: () => statusOfRoot(this),
+      devices: () => this.retractions.devices(),
       writes: ports.makeQueue !== undefined,
     });
     this.#session = new Session({
@@ -145,7 +153,7 @@ export class Root {
       tryToWrite: (what, write) => this.#keeper.tryToWrite(what, write),
     });
     const controls = (): Controls => this.#keeper.controls;
-    this.facts = { table, book: this.book, reader, clock, stages, controls, envHash: this.#keeper.envHash };
+    this.facts = { table, book: this.book, reader, clock, stages, controls, envHash: this.#keeper.envHash, movedTo: (path) => this.retractions.movedTo(path) };
     this.lookFrom = { table, reader, clock, settling: this.settling, stages, defaultSettleMs, racyMs, isHere };
     this.#scans = new Scans({
       ...ports,
@@ -154,6 +162,19 @@ export class Root {
       hint: (paths) => this.journey.hint(paths),
       onEnd: () => this.#onChange(),
       isHere,
+    });
+    this.retractions = new Retractions({
+      ...ports,
+      facts: this.facts,
+      lookFrom: this.lookFrom,
+      journey: () => this.journey,
+      controls,
+      setRetractions: (retractions, durable) => this.#keeper.setRetractions(retractions, durable),
+      windowMs: () => this.scanIntervalMs,
+      isScanning: () => this.#scans.isRunning,
+      mayRetract: () => this.mayRetract && this.pauses.current === null,
+      acts: ports.makeQueue !== undefined,
+      onChange: () => this.#onChange(),
     });
     this.journey = this.#makeJourney();
   }
@@ -166,6 +187,10 @@ export class Root {
       onEnding: (endings: readonly Ending[]) => this.#onEnding(endings),
       onDone: (key: string) => this.#keeper.unforce(key),
       flushManifest: (id: string) => this.#keeper.flush(id),
+      onVerdict: (task: Task, verdict: Verdict) => this.retractions.judged(task, verdict),
+      onArrival: (path: string) => {
+        if (this.#knowsFiles) this.retractions.arrived(path);
+      },
       onChange: () => this.#onChange(),
       isHere: this.#away.isHere,
     };
@@ -240,6 +265,8 @@ export class Root {
   async open(pipelines: readonly Pipeline[], problems: readonly Problem[]): Promise<void> {
     await this.openDefinitions(pipelines, problems);
     this.#toJudge = this.#keeper.load();
+    this.#knowsFiles = this.#keeper.savedDevices !== undefined;
+    this.retractions.adoptDevices(this.#keeper.savedDevices ?? {});
     if (this.#session.open(this.table)) this.#toJudge = "all";
   }
 
@@ -255,6 +282,12 @@ export class Root {
     await this.look();
     this.#armScan();
     if (changes) this.#away.beat();
+    keepTrashShort({
+      ...this.ports,
+      timers: this.#timers,
+      mayRemove: () => this.mayRetract,
+      tryTo: (act) => this.#keeper.tryToWrite("the trash", act),
+    });
   }
 
   /** The folders that people are to drop files into. */
@@ -273,6 +306,15 @@ export class Root {
     await this.scan();
     this.#judgeAgain(this.#toJudge);
     this.#toJudge = new Set();
+    await this.#whenPlanned();
+    if (!this.#knowsFiles) await this.#judgeStrays();
+    this.#knowsFiles = true;
+  }
+
+  /** Without an index nothing shows which records have neither a file nor an input any more. */
+  async #judgeStrays(): Promise<void> {
+    const { manifests, clock } = this.ports;
+    this.journey.replan(await strayTasks(manifests.ids(), this.book, this.table, this.#stages.topology, clock));
     await this.#whenPlanned();
   }
 
@@ -299,6 +341,7 @@ export class Root {
     cut.cancel();
     this.#timers.stop();
     this.settling.stop();
+    this.retractions.stop();
     this.flushManifests();
     this.#keeper.save();
     await this.#session.end();
@@ -310,6 +353,7 @@ export class Root {
     this.journey.stop();
     this.#timers.stop();
     this.settling.stop();
+    this.retractions.stop();
     this.#keeper.close();
   }
 
@@ -345,6 +389,7 @@ export class Root {
     const { topology } = this.#stages;
     this.journey.replanAround(statesToJudge(stages, this.table, topology));
     this.journey.replan(forcedTasks(this.controls, topology));
+    this.journey.replan(this.retractions.decided());
   }
 
   // ------------------------------------------------------------ commands
@@ -374,14 +419,15 @@ export class Root {
   }
 
   #onChange(): void {
-    if (this.#session.problem && this.lastLookAt !== undefined && this.isQuiet) this.#session.verified();
     this.#changes.fire();
     this.#keeper.changed();
   }
 
   /** Nothing is being done and nothing can be begun now. What waits for a pause to end is quiet, as are retries. */
   get isQuiet(): boolean {
-    return this.#isJourneyQuiet && this.settling.size === 0 && !this.#scans.isRunning;
+    return (
+      this.#isJourneyQuiet && this.settling.size === 0 && !this.#scans.isRunning && !this.retractions.isBusy
+    );
   }
 
   get #isJourneyQuiet(): boolean {

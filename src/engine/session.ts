@@ -93,6 +93,7 @@ export class Session {
    */
   begin(saveTable: () => boolean): void {
     const { machine, clock } = this.#from;
+    this.#watchVerification();
     const isSaved = this.#from.tryToWrite("the session", () => {
       if (!saveTable()) return;
       this.#write({
@@ -107,9 +108,13 @@ export class Session {
       this.#from.timers.once("session", QUIET_MS, () => this.begin(saveTable));
   }
 
-  /** What may have been lost has been looked at. */
-  verified(): void {
-    this.#problem = undefined;
+  /** The warning stands until what may have been lost has been looked at. */
+  #watchVerification(): void {
+    if (this.#problem === undefined) return;
+    this.#from.timers.once("verified", QUIET_MS, () => {
+      if (this.#from.isQuiet()) this.#problem = undefined;
+      else this.#watchVerification();
+    });
   }
 
   /** Attempts have ended: what they wrote is to reach the medium some time. */
