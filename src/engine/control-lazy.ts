@@ -6,7 +6,7 @@ import { ok } from "../core/model/result.ts";
 /** How far a root must be open for a call: its definitions alone, or its table after a look at the whole disk. */
 export type Depth = "definitions" | "disk";
 
-const DEFINITIONS_SUFFICE: ReadonlySet<keyof Control> = new Set(["history", "logs", "show", "graph"]);
+const DEFINITIONS_SUFFICE: ReadonlySet<keyof Control> = new Set(["history", "logs", "show", "graph", "trash"]);
 
 export interface LazyControlOptions {
   readonly control: Control;

@@ -15,9 +15,14 @@ export const CALLS: readonly (keyof Control)[] = [
   "retry",
   "invalidate",
   "accept",
+  "acceptDeletions",
   "hold",
   "release",
+  "trash",
+  "restore",
+  "emptyTrash",
   "run",
+  "repair",
 ];
 
 /** A control whose calls are answered at a daemon's door. */

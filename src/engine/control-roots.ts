@@ -13,8 +13,10 @@ import { explainTask, summaryOf, taskReport, verdictOf } from "./reports.ts";
 import type { Root } from "./root.ts";
 import { runRoots } from "./run.ts";
 import { addUp, statusOfRoot, taskCounts } from "./status.ts";
-import { ambiguousTarget, nothingToExplain, unknownStage, unknownTarget } from "./target-problems.ts";
+import { ambiguousTarget, nothingToExplain, rootNotHeld, unknownStage, unknownTarget } from "./target-problems.ts";
 import { byRoot, type Found, isNamed, nameOf, TaskFinder } from "./task-finder.ts";
+import { repairRoot } from "./verify/repair.ts";
+import { emptyTrash, listTrash, restoreFromTrash } from "./trash-calls.ts";
 import { type IgnoreTest, isLeftOut, whyNot } from "./why-not.ts";
 
 export interface ControlOptions {
@@ -198,6 +200,11 @@ export class RootsControl implements Shape.Control {
     return ok({ version: 1, changed, refused });
   }
 
+  acceptDeletions(): Promise<Result<Shape.ActionReport>> {
+    const changed = this.#roots.flatMap((root) => root.retractions.accept().map(nameOf));
+    return Promise.resolve(ok({ version: 1, changed, refused: [] }));
+  }
+
   hold({ targets }: { readonly targets: readonly string[] }): Promise<Result<Shape.ActionReport>> {
     return this.#setHeld(targets, true);
   }
@@ -253,12 +260,31 @@ export class RootsControl implements Shape.Control {
     return ok({ version: 1, changed, refused });
   }
 
+  trash(query: { readonly targets?: readonly string[]; readonly limit?: number }): Promise<Result<Shape.TrashReport>> {
+    return Promise.resolve(listTrash(this.#roots, query));
+  }
+
+  restore({ targets }: { readonly targets: readonly string[] }): Promise<Result<Shape.RestoreReport>> {
+    return Promise.resolve(restoreFromTrash(this.#roots, targets));
+  }
+
+  emptyTrash({ olderThanMs }: { readonly olderThanMs: number }): Promise<Result<Shape.ActionReport>> {
+    return Promise.resolve(emptyTrash(this.#roots, olderThanMs));
+  }
+
   run(query: { readonly settleTimeoutMs?: number; readonly wait?: boolean }): Promise<Result<Shape.RunReport>> {
     return runRoots(this.#roots, {
       settleTimeoutMs: query.settleTimeoutMs ?? 30_000,
       wait: query.wait ?? false,
       scan: true,
     });
+  }
+
+  async repair(query: Parameters<Shape.Control["repair"]>[0]): Promise<Result<Shape.RepairReport>> {
+    const root = this.#roots.find(({ ports }) => ports.name === query.root);
+    if (root === undefined) return fail(rootNotHeld(query.root));
+    const repaired = await repairRoot(root, query.findings);
+    return ok({ version: 1, repaired: repaired.flatMap((is, at) => (is ? [at] : [])) });
   }
 
   #now(): number {

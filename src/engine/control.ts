@@ -61,6 +61,18 @@ export interface IncidentReport {
   readonly quarantined: number;
 }
 
+/** Products that have lost their sources and are kept because too much would go at once; until a person decides or the files return. */
+export interface FrozenReport {
+  /** How many results, with or without a file. */
+  readonly total: number;
+  /** When the first of them was frozen. */
+  readonly since: string;
+  /** One sentence for each reason: what, how many of how many. */
+  readonly why: readonly string[];
+  /** Some of them, `stage@entity`. */
+  readonly examples: readonly string[];
+}
+
 export interface RootReport {
   /** As the definition says it, relative to the project folder. */
   readonly root: string;
@@ -81,6 +93,8 @@ export interface RootReport {
   readonly problems: readonly Problem[];
   /** Why no work is started now (the disk is full, the root is away ...); `null` while it is. It goes on by itself. */
   readonly paused: Problem | null;
+  /** Deletions that wait for a person; `null` when none do. */
+  readonly frozen: FrozenReport | null;
 }
 export interface StatusReport {
   readonly version: 1;
@@ -183,6 +197,37 @@ export interface ActionReport {
   /** What was left alone, and why. */
   readonly refused: readonly { readonly target: string; readonly why: string }[];
 }
+/** What was moved aside, newest first. */
+export interface TrashReport {
+  readonly version: 1;
+  /** How many there are; `entries` may be cut by the limit. */
+  readonly total: number;
+  readonly entries: readonly {
+    readonly root: string;
+    /** Its folder in `.millrace/trash/`; names it in every `trash` command. */
+    readonly name: string;
+    /** Where it was; empty when its note is damaged. */
+    readonly path: RelPath;
+    /** Where it is now. */
+    readonly kept: RelPath;
+    readonly why: string;
+    readonly at: string;
+    readonly bytes: number;
+    /** The task whose result it was (`pipeline#stage@entity`); `null` for what was no retracted result. */
+    readonly task: string | null;
+  }[];
+}
+export interface RestoreReport {
+  readonly version: 1;
+  readonly restored: readonly {
+    readonly path: RelPath;
+    readonly name: string;
+    /** What it is now that it is back, as a sentence. */
+    readonly what: string;
+  }[];
+  /** What was left in the trash, and why. */
+  readonly refused: readonly { readonly target: string; readonly why: string }[];
+}
 export interface GraphReport {
   readonly version: 1;
   readonly stages: readonly {
@@ -202,11 +247,15 @@ export interface RunReport {
   readonly results: Readonly<Partial<Record<AttemptRow["result"], number>>>;
   /** Statuses of all tasks at the end. */
   readonly counts: StatusCounts;
+  /** Results taken away because what they were made from is gone. */
+  readonly retracted: number;
+  /** Deletions that wait for a person, of all roots together; `null` when none do. */
+  readonly frozen: FrozenReport | null;
   /** Files that did not settle in time. */
   readonly unsettled: readonly RelPath[];
   readonly trouble: readonly TroubleReport[];
   readonly durationMs: number;
-  /** Whether work failed, is retrying, blocked or quarantined, or files did not settle: exit code 1. */
+  /** Whether work failed, is retrying, blocked or quarantined, deletions are frozen, or files did not settle: exit code 1. */
   readonly failed: boolean;
 }
 
@@ -327,9 +376,17 @@ export interface Control {
   invalidate(query: { readonly targets: readonly string[] }): Promise<Result<ActionReport>>;
   /** Takes outputs as they are now for the right ones: edited, foreign or made by older code. */
   accept(query: { readonly targets: readonly string[] }): Promise<Result<ActionReport>>;
+  /** Lets go what the guard against large deletions froze. */
+  acceptDeletions(query: object): Promise<Result<ActionReport>>;
   /** Stops stages or tasks from starting. */
   hold(query: { readonly targets: readonly string[] }): Promise<Result<ActionReport>>;
   release(query: { readonly targets: readonly string[] }): Promise<Result<ActionReport>>;
+  /** What is in the trash: paths, entries' names, tasks and stages of retracted results name it. Default limit 1000. */
+  trash(query: { readonly targets?: readonly string[]; readonly limit?: number }): Promise<Result<TrashReport>>;
+  /** Puts things from the trash back where they were; nothing is overwritten. */
+  restore(query: { readonly targets: readonly string[] }): Promise<Result<RestoreReport>>;
+  /** Removes from the trash for ever what has been there for so long (0: everything). */
+  emptyTrash(query: { readonly olderThanMs: number }): Promise<Result<ActionReport>>;
   /** Looks at everything, works until quiet and says what happened: `run`. `wait` waits for retries too. */
   run(query: { readonly settleTimeoutMs?: number; readonly wait?: boolean }): Promise<Result<RunReport>>;
   /** Does what is safe about findings of one root: the second half of `verify --repair`. */
