@@ -1,0 +1,412 @@
+import { ScriptedFailure } from "../../support/scripted-runner.ts";
+import type { Kill } from "../checker/plan.ts";
+import type { Task } from "../../../src/core/plan/topology.ts";
+import { acceptTasks } from "../../../src/engine/accept.ts";
+import { withEntry } from "../../../src/engine/manifest-book.ts";
+import { Desk } from "./desk.ts";
+import { Dice } from "./dice.ts";
+import { definitionsOf, type Family, keyOf, outputOf, stagesOf } from "./family.ts";
+import { judged } from "./judge.ts";
+import { ROOT } from "./places.ts";
+import { SimProcess } from "./process.ts";
+import type { CrashPoint, LifeScript, Step } from "./script.ts";
+import type { Violation } from "./watchman.ts";
+
+/** What became of a life. */
+export interface Outcome {
+  readonly seed: number;
+  /** Empty when all held. */
+  readonly violations: readonly Violation[];
+  readonly trace: string;
+  readonly faults: Readonly<Record<string, number>>;
+  readonly passed: Readonly<Record<string, number>>;
+  readonly diedAt: Readonly<Record<string, number>>;
+  readonly runs: number;
+  readonly crashes: number;
+  readonly events: number;
+}
+
+/** Plays a life to its end and judges it. The same script gives the same outcome, trace and all. */
+export async function play(script: LifeScript, say?: (line: string) => void): Promise<Outcome> {
+  const life = new Life(script, say);
+  await life.play();
+  return life.outcome();
+}
+
+/** A life under way. */
+export class Life {
+  readonly script: LifeScript;
+  readonly process: SimProcess;
+  readonly desk: Desk;
+  family: Family;
+  readonly #dice: Dice;
+  readonly #say: ((line: string) => void) | undefined;
+  /** What a process that dies is to leave behind, and where its successor is to die. */
+  #again: CrashPoint | undefined;
+  #power = false;
+  readonly kills: Kill[] = [];
+  #crashes = 0;
+  #events = 0;
+
+  constructor(script: LifeScript, say?: (line: string) => void) {
+    this.script = script;
+    this.family = script.family;
+    this.#say = say;
+    this.#dice = new Dice(script.seed ^ 0x5bd1e995);
+    const losesPower = script.steps.some((step) => step.do === "crash" && step.power);
+    this.process = new SimProcess(script.family, script.seed, losesPower);
+    this.process.say = say;
+    this.desk = new Desk(this.process);
+    this.#giveParts();
+  }
+
+  async play(): Promise<void> {
+    await this.process.begin();
+    for (const [i, step] of this.script.steps.entries()) {
+      if (this.#hasFailed) return;
+      await this.#standUp();
+      this.#say?.(`${i + 1} ${JSON.stringify(step)}`);
+      this.process.trace.add(step.do);
+      this.#events++;
+      await this.#act(step);
+      await this.process.pass(this.#dice.pick([0, 1, 3, 20, 120]));
+    }
+    if (this.#hasFailed) return;
+    await this.#standUp();
+    // A crash that has not come to pass comes now.
+    if (this.#crashes === 0) {
+      this.process.kill();
+      await this.#standUp();
+    }
+    this.process.arm(undefined);
+    await judged(this);
+  }
+
+  get #hasFailed(): boolean {
+    return this.process.watchman.violations.length > 0;
+  }
+
+  outcome(): Outcome {
+    const { process, script } = this;
+    return {
+      seed: script.seed,
+      violations: process.watchman.violations,
+      trace: process.trace.text,
+      faults: process.tally.toJSON(),
+      passed: process.passed.toJSON(),
+      diedAt: process.diedAt.toJSON(),
+      runs: process.runs.length,
+      crashes: this.#crashes,
+      events: this.#events,
+    };
+  }
+
+  // ------------------------------------------------------------ death
+
+  /** A dead process is followed by another, until one stands. */
+  async #standUp(): Promise<void> {
+    while (this.process.isDead && !this.#hasFailed) {
+      this.#crashes++;
+      this.kills.push({ life: this.process.life, at: ++this.process.tick, cost: this.process.cost() });
+      if (this.#power) this.process.cutPower(this.#dice);
+      const next = this.#again;
+      this.#again = undefined;
+      this.#power = false;
+      this.#say?.(`     process ${this.process.life + 1} starts`);
+      await this.process.revive(next);
+    }
+  }
+
+  async #crash({ at, again, power }: Extract<Step, { do: "crash" }>): Promise<void> {
+    this.#again = again ?? undefined;
+    this.#power = power;
+    this.process.arm(at);
+    // Work for it to die in.
+    await this.process.pass(this.#dice.pick([0, 50, 300, 2500]));
+  }
+
+  // ------------------------------------------------------------ steps
+
+  async #act(step: Step): Promise<void> {
+    this.#note(step);
+    const { process, desk } = this;
+    const { rig } = process;
+    switch (step.do) {
+      case "write":
+        desk.write(sourceOf(step.id), step.text);
+        return desk.tell([sourceOf(step.id)], step.seen);
+      case "slowWrite":
+        for (const text of step.texts) {
+          desk.write(sourceOf(step.id), text);
+          desk.tell([sourceOf(step.id)], step.seen);
+          await process.pass(step.gapMs);
+        }
+        return;
+      case "touch": {
+        const text = desk.text(sourceOf(step.id));
+        if (text === undefined) return;
+        desk.write(sourceOf(step.id), text);
+        return desk.tell([sourceOf(step.id)], step.seen);
+      }
+      case "remove":
+        if (desk.remove(sourceOf(step.id))) desk.tell([sourceOf(step.id)], step.seen);
+        return;
+      case "rename":
+        if (desk.rename(sourceOf(step.id), sourceOf(step.to)))
+          desk.tell([sourceOf(step.to), sourceOf(step.id)], step.seen);
+        return;
+      case "removeMany":
+        return desk.tell(
+          step.ids.map(sourceOf).filter((path) => desk.remove(path)),
+          step.seen,
+        );
+      case "bringBack": {
+        const gone = [...desk.sources].filter(([, { last }]) => last === null);
+        for (const [path, { versions }] of gone) desk.write(path, versions.at(-1)!);
+        return desk.tell(
+          gone.map(([path]) => path),
+          step.seen,
+        );
+      }
+      case "edit":
+      case "lose":
+        return this.#meddle(step);
+      case "foreign":
+        desk.scribble(step.path, step.text);
+        desk.strays.add(step.path);
+        return desk.tell([step.path], step.seen);
+      case "folderHint":
+        process.tally.add("folder hints");
+        return rig.changes.changed(`${step.folder}/`);
+      case "code":
+        this.family = { ...this.family, code: { ...this.family.code, [step.stage]: step.expression } };
+        return this.#redefine();
+      case "toggle": {
+        const { has } = this.family;
+        const isOn = has.includes(step.stage);
+        if (step.stage === "bundle" && !has.includes("parts")) return;
+        this.family = { ...this.family, has: isOn ? has.filter((id) => id !== step.stage) : [...has, step.stage] };
+        return this.#redefine();
+      }
+      case "trouble":
+        return this.#trouble(step);
+      case "cure":
+        return this.cure();
+      default:
+        return this.#command(step);
+    }
+  }
+
+  /** Whose tasks may have to run again for this. */
+  #note(step: Step): void {
+    if (step.do === "pass" || step.do === "quiet" || step.do === "scan" || step.do === "crash") return;
+    const ids = "id" in step && step.id !== null ? [step.id, ...("to" in step ? [step.to] : [])] : [undefined];
+    for (const id of ids) this.process.interfered(id);
+  }
+
+  async #command(step: Step): Promise<void> {
+    const { process } = this;
+    const { rig } = process;
+    switch (step.do) {
+      case "hold": {
+        const key = keyOf(step.stage) + (step.id === null ? "" : `@${step.id}`);
+        return this.#setHeld({ ...rig.root.controls.held, [key]: this.#now() });
+      }
+      case "release":
+        return this.#setHeld({});
+      case "force": {
+        const task = this.taskOf(step.stage, step.id);
+        if (task === undefined) return;
+        const forced = { ...rig.root.controls.forced, [task.key]: this.#now() };
+        return process.now(() => this.#guarded(() => rig.root.setControls({ ...rig.root.controls, forced }, rig.root.withFollowers(task))));
+      }
+      case "accept": {
+        const task = this.taskOf(step.stage, step.id);
+        if (task !== undefined) await process.during(() => this.#guardedLater(() => acceptTasks(rig.root, [task])));
+        return;
+      }
+      case "retry":
+        return this.retryAll();
+      case "scan":
+        return process.during(() => rig.root.scan());
+      case "quiet":
+        return process.hasFault ? process.pass(1000) : process.quiet();
+      case "restart":
+        await process.stop();
+        process.tally.add("clean restarts");
+        if (!process.isDead) await process.revive(undefined);
+        return;
+      case "jump":
+        process.tally.add(step.ms < 0 ? "clock set back" : "clock set forward");
+        return rig.clock.jumpWall(step.ms);
+      case "pass":
+        return process.pass(step.ms);
+      case "fault":
+        return process.breakDisk({ code: step.code, skip: step.skip, once: step.once, on: step.on });
+      case "lift":
+        return process.lift();
+      case "away":
+        return this.#goAway(step.ms);
+      case "crash":
+        return this.#crash(step);
+    }
+  }
+
+  #meddle(step: Extract<Step, { do: "edit" | "lose" }>): void {
+    const { desk } = this;
+    const path = outputOf(step.stage, step.id);
+    const at = path.endsWith("/") ? `${path}a.txt` : path;
+    if (desk.text(at) === undefined) return;
+    if (step.do === "edit") desk.scribble(at, step.text);
+    else desk.lose(path);
+    desk.tell([at], step.seen);
+  }
+
+  #now(): string {
+    return new Date(this.process.rig.clock.wallMs()).toISOString();
+  }
+
+  #setHeld(held: Record<string, string>): void {
+    const { root } = this.process.rig;
+    this.process.now(() => this.#guarded(() => root.setControls({ ...root.controls, held }, this.tasks())));
+  }
+
+  /** Nothing is held any more. */
+  release(): void {
+    this.#setHeld({});
+  }
+
+  /** What the disk refuses to a command is told to who gave it. */
+  #guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error)) throw error;
+    }
+  }
+
+  async #guardedLater(work: () => Promise<unknown>): Promise<void> {
+    await work().catch((error: unknown) => {
+      if (!(error instanceof Error && "code" in error)) throw error;
+    });
+  }
+
+  async #redefine(): Promise<void> {
+    const { rig, tally } = this.process;
+    tally.add("definition edits");
+    await this.process.during(() => rig.redefineNow(definitionsOf(this.family)));
+  }
+
+  async #goAway(ms: number): Promise<void> {
+    const { rig, tally } = this.process;
+    tally.add("root away");
+    rig.disk.rename(ROOT, `${ROOT}-away`);
+    await this.process.pass(ms);
+    rig.disk.rename(`${ROOT}-away`, ROOT);
+  }
+
+  // ------------------------------------------------------------ nodes
+
+  #giveParts(): void {
+    this.process.rig.scripts.set("parts", ({ input, expression }) => ({
+      "a.txt": input,
+      "b.txt": `${expression} ${input}`,
+    }));
+  }
+
+  /** Every node works again. */
+  cure(): void {
+    this.process.rig.scripts.clear();
+    this.#giveParts();
+  }
+
+  #trouble({ kind, stage, id, times, ms }: Extract<Step, { do: "trouble" }>): void {
+    const { rig, tally } = this.process;
+    const name = id === null ? stage : `${stage}@${id}`;
+    const parts = stage === "parts" ? rig.scripts.get("parts") : undefined;
+    let left = kind === "fails" ? Infinity : times;
+    rig.scripts.set(name, (attempt) => {
+      const { clock } = rig;
+      const made = parts?.(attempt);
+      const later = <T>(delayMs: number, end: () => T): Promise<T> =>
+        new Promise((resolve, reject) => {
+          clock.after(delayMs, () => {
+            try {
+              resolve(end());
+            } catch (error) {
+              reject(error as Error);
+            }
+          });
+        });
+      if (kind === "slow") {
+        tally.add("slow nodes");
+        return later(ms, () => undefined).then(() => made);
+      }
+      if (left-- <= 0) return made;
+      if (kind === "hangs") {
+        tally.add("hanging nodes");
+        return later(300_000, () => {
+          throw new ScriptedFailure("it took too long", "timeout");
+        });
+      }
+      tally.add("failing nodes");
+      throw new ScriptedFailure("not today");
+    });
+  }
+
+  // ------------------------------------------------------------ tasks
+
+  /** The task of a stage and an entity, if there is one now. */
+  taskOf(stage: string, id: string): Task | undefined {
+    const { root } = this.process.rig;
+    const path = outputOf(stage, id);
+    const row = root.table.find(path);
+    return row === undefined || root.table.statusOf(row) === undefined ? undefined : root.stages.topology.producerTask(path);
+  }
+
+  /** Every task of every entity that ever was. */
+  tasks(): Task[] {
+    const { topology } = this.process.rig.root.stages;
+    return stagesOf(this.family).flatMap(({ id }) =>
+      this.ids().flatMap((entity) => topology.producerTask(outputOf(id, entity)) ?? []),
+    );
+  }
+
+  ids(): string[] {
+    return [...this.desk.sources.keys()].map((path) => path.slice(3, -4));
+  }
+
+  /** What somebody took for right is made again: a fresh run knows nothing of it. */
+  makeAcceptedAnew(runId: string): void {
+    const { root } = this.process.rig;
+    const accepted = this.tasks().filter(({ entity, stage }) => {
+      const { states } = root.book.get(entity.id);
+      return states[stage.pattern.text]?.runId === runId;
+    });
+    const forced = { ...root.controls.forced, ...Object.fromEntries(accepted.map(({ key }) => [key, this.#now()])) };
+    for (const { entity } of accepted) this.process.interfered(entity.id);
+    this.process.now(() => root.setControls({ ...root.controls, forced }, accepted));
+  }
+
+  /** Failures of the past are forgotten, as by the command. */
+  retryAll(): void {
+    this.process.interfered();
+    const { root } = this.process.rig;
+    this.process.now(() =>
+      this.#guarded(() => {
+        for (const task of this.tasks()) {
+          const manifest = root.book.get(task.entity.id);
+          const pattern = task.stage.pattern.text;
+          if (!Object.hasOwn(manifest.failures, pattern)) continue;
+          root.book.put(withEntry(manifest, "failures", pattern, undefined));
+          root.book.flush(task.entity.id);
+          root.journey.replan(root.withFollowers(task));
+        }
+      }),
+    );
+  }
+}
+
+function sourceOf(id: string): string {
+  return `in/${id}.txt`;
+}
