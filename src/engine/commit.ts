@@ -9,6 +9,7 @@ import { nextRetry } from "../core/resilience/retry.ts";
 import type { AttemptOutcome, AttemptRequest, Disk, IntentRecord, IntentStore, Random, Trash } from "../ports.ts";
 import { isDiskError } from "./disk-error.ts";
 import { type FactSources, signatureOf } from "./facts.ts";
+import type { MachineTrouble } from "./machine-trouble.ts";
 import { isRacy, type LookSources } from "./look.ts";
 import { withEntry } from "./manifest-book.ts";
 import { Publisher } from "./publisher.ts";
@@ -37,6 +38,8 @@ export interface CommitPorts {
   readonly random: Random;
   readonly root: AbsPath;
   readonly intents: IntentStore;
+  /** Tells the machine's trouble from a task's. */
+  readonly trouble: MachineTrouble;
 }
 
 /** A source's record, and where it goes. */
@@ -102,13 +105,8 @@ export class Committer {
     } catch (error) {
       if (!isDiskError(error)) throw error;
       if (!this.#look.isHere()) return { is: "dropped", path: attempt.task.path };
-      const full =
-        error.code === "ENOSPC" || error.code === "EDQUOT" || error.code === "EMFILE" || error.code === "ENFILE";
-      return this.#fail(
-        attempt,
-        `the result cannot be put in its place: ${error.message}`,
-        full ? "resource" : "output",
-      );
+      if (this.#ports.trouble.takes(error)) return { is: "dropped", path: attempt.task.path };
+      return this.#fail(attempt, `the result cannot be put in its place: ${error.message}`, "output");
     }
   }
 
@@ -128,7 +126,7 @@ export class Committer {
       case "skipped": {
         const overtaken = this.#findOvertaken(attempt);
         if (overtaken !== undefined) return { is: "dropped", path: overtaken };
-        return outcome.kind === "produced" ? this.#checkTarget(attempt, outcome.hash) : this.#retract(attempt);
+        return outcome.kind === "produced" ? this.#checkTarget(attempt, outcome.hash) : this.#skip(attempt);
       }
     }
   }
@@ -178,7 +176,7 @@ export class Committer {
       );
     if (current === hash) return this.#ready(attempt, hash, false);
     const record = this.#recordOf(task);
-    const isOurs = record?.contentHash === current && record.runId !== ACCEPTED;
+    const isOurs = record !== undefined && leftBy(record) === current;
     if (isOurs) return this.#ready(attempt, hash, true);
     if (!record) {
       const claimed = this.#claimedBy(task);
@@ -214,14 +212,15 @@ export class Committer {
     return this.#fail(attempt, error, "foreign", undefined, { path, hash: current });
   }
 
-  /** The run chose to make nothing: an older result of ours goes to the trash, an edited one stays. */
-  #retract(attempt: Attempted): Ready | Committed {
+  /** The run chose to make nothing: an older result of ours is `leftover` until it is retracted, an edited one stays. */
+  #skip(attempt: Attempted): Ready {
     const { task } = attempt;
-    const record = this.#recordOf(task);
-    const there = this.#look.reader.look(task.path);
-    if (record?.contentHash != null && there.is !== "absent" && this.#hashOf(task.path) === record.contentHash)
-      this.#ports.trash.put(task.path, "the stage chose to make nothing of its input now");
-    return this.#ready(attempt, null, false);
+    const before = this.#recordOf(task);
+    const ours = before && leftBy(before);
+    const isThere = ours !== undefined && this.#look.reader.look(task.path).is !== "absent";
+    const ready = this.#ready(attempt, null, false);
+    if (!isThere || this.#hashOf(task.path) !== ours) return ready;
+    return { ...ready, record: { ...ready.record, leftover: ours } };
   }
 
   #ready(attempt: Attempted, hash: ContentHash | null, publish: boolean): Ready {
@@ -283,7 +282,7 @@ export class Committer {
     const before = this.#recordOf(task);
     const sync = task.stage.durability === "sync";
     if (publish) this.#publisher.moveIntoPlace(task.path, request.output.staged, sync);
-    this.#remember(task.path, record.contentHash);
+    this.#remember(task.path, record.contentHash ?? record.leftover ?? null);
     this.#record(task, record, sources, { sync, ...(publish ? { batchId } : {}) });
     if (sync) this.#facts.book.flush(task.entity.id);
     if (record.contentHash === null) return { is: "skipped", hash: null };
@@ -400,6 +399,11 @@ function intentRecords({ attempt: { task, request }, record, sources }: Ready): 
   const entry = { entityId: task.entity.id, pattern: task.stage.pattern.text, record };
   const own = { ...entry, taskKey: task.key, path: task.path, staged: basename(request.output.staged) };
   return [own, ...sources.map((source) => ({ ...source, taskKey: task.key, path: source.record.path, staged: "" }))];
+}
+
+/** The hash of the result that a record says we left at its path; `undefined` when there is none of ours. */
+export function leftBy(record: StateRecord): ContentHash | undefined {
+  return record.runId === ACCEPTED ? undefined : (record.contentHash ?? record.leftover);
 }
 
 /** A source's record in its entity's manifest. */

@@ -27,6 +27,10 @@ export interface JourneyPorts extends CommitPorts {
   readonly onDone: (task: TaskKey) => void;
   /** Writes an entity's manifest; what cannot be written now stays in the book for a later flush. */
   readonly flushManifest: (id: EntityId) => void;
+  /** Told of each verdict: what it says about a product that is to go. */
+  readonly onVerdict: (task: Task, verdict: Verdict) => void;
+  /** A state was seen for the first time. */
+  readonly onArrival: (path: RelPath) => void;
   /** Told when something changed that `isQuiet` depends on. */
   readonly onChange: () => void;
   /** Looks whether the root itself is there. While it is not, nothing is looked at, planned, begun or recorded. */
@@ -143,6 +147,11 @@ export class Journey {
     return this.#pumping || this.#hashing.size > 0;
   }
 
+  /** Is anything hinted at not looked at yet, or a change not followed? */
+  get isMatching(): boolean {
+    return this.#pumping;
+  }
+
   /** Nothing is being looked at, planned, hashed or run, and nothing is due. Work that waits for later is quiet. */
   get isQuiet(): boolean {
     const counts = this.#queue?.counts();
@@ -192,7 +201,7 @@ export class Journey {
     for (const path of this.#inbox) {
       if (++looked > SLICE) break;
       this.#inbox.delete(path);
-      for (const state of this.#topology.statesAt(path)) if (look(state, this.#look)) changed.push(state);
+      for (const state of this.#topology.statesAt(path)) if (this.#isChanged(state)) changed.push(state);
     }
     this.#plan(this.#match(changed), ++this.#arrivals);
     if (this.#statesToMatch.size > 0) this.#matchAgain();
@@ -203,6 +212,13 @@ export class Journey {
       this.#pumping = false;
       this.#ports.onChange();
     }
+  }
+
+  #isChanged(state: RelPath): boolean {
+    const isNew = this.#look.table.find(state) === undefined;
+    const isChanged = look(state, this.#look);
+    if (isNew && isChanged) this.#ports.onArrival(state);
+    return isChanged;
   }
 
   /** All are matched before any is planned: what is made first then comes first. */
@@ -288,6 +304,7 @@ export class Journey {
 
   /** Does what a verdict asks for. The only place that decides about a task's status. */
   #follow(task: Task, verdict: Verdict, order: number): void {
+    this.#ports.onVerdict(task, verdict);
     const underway = this.#underway.get(task.key);
     if (underway?.attemptId !== undefined) {
       underway.isDoubted = true;
@@ -430,7 +447,7 @@ export class Journey {
 
   #arrive(attempts: ReadonlyMap<string, Prepared>, outcome: AttemptOutcome): (Prepared & Attempted)[] {
     const prepared = attempts.get(outcome.attemptId);
-    return prepared ? [{ ...prepared, outcome }] : [];
+    return prepared ? [{ ...prepared, outcome: this.#ports.trouble.spare(prepared.task.key, outcome) }] : [];
   }
 
   // ------------------------------------------------------------ 7 commit, 8 wake
@@ -499,7 +516,8 @@ export class Journey {
   /** Plans what these ends concern: all that is made from the results, and the tasks themselves unless they are surely done. */
   #wake(endings: readonly Ending[], doubted: ReadonlySet<TaskKey>): void {
     if (this.#stopped) return;
-    const sure = endings.filter((e) => isDone(e.result) && !doubted.has(e.task.key));
+    // What chose to make nothing may have left an older result: its verdict says so.
+    const sure = endings.filter((e) => isDone(e.result) && e.result.is !== "skipped" && !doubted.has(e.task.key));
     const done = new Set(sure.map((e) => e.task.key));
     const made = new Map(sure.map((e) => [e.task.path, e.task]));
     const states = endings.flatMap((e) => (e.result.is === "dropped" ? [e.result.path, e.task.path] : [e.task.path]));

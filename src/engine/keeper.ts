@@ -4,6 +4,7 @@ import type { Task } from "../core/plan/topology.ts";
 import type { AttemptRow, Controls, ControlsStore, Disk, IndexStore, IntentStore, Ledger, Log } from "../ports.ts";
 import { isDiskError } from "./disk-error.ts";
 import { type Ending, rowOf } from "./history.ts";
+import type { MachineTrouble } from "./machine-trouble.ts";
 import type { ManifestBook } from "./manifest-book.ts";
 import type { NamedTimers } from "./named-timers.ts";
 import { loadSnapshot, saveSnapshot, type SnapshotMeta } from "./snapshot.ts";
@@ -26,6 +27,8 @@ export interface KeeperSources {
   readonly controls: ControlsStore;
   readonly intents: IntentStore;
   readonly log: Log;
+  /** Told of what the disk refuses: a full disk stops work, and is told once. */
+  readonly trouble: MachineTrouble;
   readonly timers: NamedTimers;
   readonly table: StateTable;
   readonly book: () => ManifestBook;
@@ -234,7 +237,7 @@ export class Keeper {
       return true;
     } catch (error) {
       if (!isDiskError(error)) throw error;
-      this.#from.log.error({ error: error.message }, `${what} cannot be written now`);
+      if (!this.#from.trouble.takes(error)) this.#from.log.error({ error: error.message }, `${what} cannot be written now`);
       return false;
     }
   }

@@ -44,6 +44,7 @@ import { recover } from "./recover.ts";
 import { Retractions } from "./retractions.ts";
 import { Scans } from "./scans.ts";
 import { strayTasks } from "./stray-tasks.ts";
+import { MachineTrouble } from "./machine-trouble.ts";
 import { Session } from "./session.ts";
 import { Settling } from "./settling.ts";
 import { bringIntoForce, StagesInForce } from "./stages.ts";
@@ -110,6 +111,7 @@ export class Root {
   /** Whether files were known before the first look: then those that are new have arrived. */
   #knowsFiles = false;
   readonly #session: Session;
+  readonly #trouble: MachineTrouble;
   #stages: StagesInForce = new StagesInForce([], new Map(), []);
   #definitionProblems: readonly Problem[] = [];
   #toJudge: ReadonlySet<StageKey> | "all" = new Set();
@@ -133,8 +135,10 @@ export class Root {
     this.book = new ManifestBook(ports.manifests, (batchId) => this.#keeper.removeBatch(batchId));
     this.incidents = new Incidents({ table, book: this.book, clock, stages });
     table.onStatus = (row, status) => this.incidents.note(row, status);
+    this.#trouble = new MachineTrouble({ ...ports, timers: this.#timers, pauses: this.pauses });
     this.#keeper = new Keeper({
       ...ports,
+      trouble: this.#trouble,
       timers: this.#timers,
       table,
       book: () => this.book,
@@ -193,6 +197,7 @@ export class Root {
       },
       onChange: () => this.#onChange(),
       isHere: this.#away.isHere,
+      trouble: this.#trouble,
     };
     return new Journey(ports, this.lookFrom, this.facts);
   }
@@ -296,7 +301,7 @@ export class Root {
     for (const { type, pattern } of this.#stages.topology.stages) {
       const folder = `${root}/${pattern.base}`;
       if (type !== "source" || disk.stat(folder) !== undefined) continue;
-      disk.makeFolders(folder);
+      if (!this.#keeper.tryToWrite("a folder for sources", () => disk.makeFolders(folder))) continue;
       log.info({ folder: `${name}${pattern.base}` }, "made a folder for sources");
     }
   }
@@ -419,6 +424,7 @@ export class Root {
   }
 
   #onChange(): void {
+    if (this.ports.makeQueue && !this.#isStopping) this.#trouble.check();
     this.#changes.fire();
     this.#keeper.changed();
   }
