@@ -56,6 +56,8 @@ export class Keeper {
   #saved: SnapshotMeta | undefined;
   #isSaveFailed = false;
   #dirty = false;
+  /** What could not be written when it was last tried: told once, however long it lasts. */
+  readonly #refused = new Set<string>();
 
   constructor(from: KeeperSources) {
     this.#from = from;
@@ -234,10 +236,13 @@ export class Keeper {
   tryToWrite(what: string, write: () => void): boolean {
     try {
       write();
+      this.#refused.delete(what);
       return true;
     } catch (error) {
       if (!isDiskError(error)) throw error;
-      if (!this.#from.trouble.takes(error)) this.#from.log.error({ error: error.message }, `${what} cannot be written now`);
+      const isTold = this.#from.trouble.confirms(error) || this.#refused.has(what);
+      this.#refused.add(what);
+      if (!isTold) this.#from.log.error({ error: error.message }, `${what} cannot be written now`);
       return false;
     }
   }

@@ -77,6 +77,12 @@ export class MachineTrouble {
     return true;
   }
 
+  /** The same, but only where a look shows the trouble still there: for what is written beside the work, such as history. */
+  confirms(error: unknown): boolean {
+    const isTrouble = isDiskError(error) && troubleIn(`${String(error.code)} ${error.message}`) !== undefined;
+    return isTrouble && this.#troubleNow() !== undefined && this.takes(error);
+  }
+
   /** The outcome, `interrupted` instead of `failed` where the machine was at fault: it costs no attempt and no backoff. */
   spare(task: TaskKey, outcome: AttemptOutcome): AttemptOutcome {
     const trouble = outcome.kind === "failed" ? troubleIn(outcome.error) : undefined;

@@ -140,7 +140,7 @@ describe("a folder that is made", () => {
     };
     rig.write("input/1.txt", "two");
     await rig.quiet();
-    expect([rig.text("parts/1/a.txt"), rig.status("parts/1/")]).toEqual(["one", "retrying"]);
+    expect([rig.text("parts/1/a.txt"), rig.status("parts/1/")]).toEqual(["one", "queued"]);
     await rig.pass(60_000);
     await rig.quiet();
     expect([rig.text("parts/1/a.txt"), rig.status("sum/1.txt")]).toEqual(["two", "fresh"]);
@@ -157,12 +157,13 @@ describe("a disk that stays full", () => {
     };
     rig.changes.changed("input/1.txt");
     await rig.pass(30_000);
-    expect([rig.faults, rig.status("upper/1.txt"), rig.news()]).toEqual([[], "retrying", []]);
+    expect([rig.faults, rig.status("upper/1.txt"), rig.news()]).toEqual([[], "queued", []]);
+    expect(rig.root.pauses.current?.code).toBe("M510");
     isFull = false;
     await rig.pass(60_000);
     await rig.quiet();
     expect(rig.text("output/1.txt")).toBe("out(A)");
-    expect(rig.attempts("upper").map((row) => row.result)).toEqual(["failed", "ran"]);
+    expect(rig.attempts("upper").map((row) => row.result)).toEqual(["interrupted", "ran"]);
     expect(rig.own("tmp")).toEqual([]);
   });
 

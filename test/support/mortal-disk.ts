@@ -62,18 +62,19 @@ export function mortal(disk: Disk, lastOperation: number = Infinity, hooks: Oper
   const hold = <T extends object>(thing: T, prefix: string, methods: readonly (keyof T & string)[]): T => {
     const held = Object.create(thing) as Record<string, unknown>;
     for (const method of methods) {
-      const act = thing[method] as (...given: unknown[]) => unknown;
+      // Looked up at each call: a test may put another method in its place.
+      const act = (...given: unknown[]): unknown => (thing[method] as (...args: unknown[]) => unknown).apply(thing, given);
       const name = prefix + method;
       held[method] = (...given: unknown[]): unknown => {
         living();
-        if (before === undefined && after === undefined) return act.apply(thing, given);
+        if (before === undefined && after === undefined) return act(...given);
         const path = typeof given[0] === "string" ? given[0] : "";
         const isMove = method === "rename" || method === "copy";
         const operation = { name, path, to: isMove ? (given[1] as AbsPath) : undefined };
         before?.(operation);
         // The hook may have killed the process.
         if (isDead) throw new Killed("the process is dead");
-        const result = act.apply(thing, given);
+        const result = act(...given);
         after?.(operation);
         return result;
       };
