@@ -10,6 +10,7 @@ export class RootAway {
   readonly #presence: RootPresence;
   readonly #pauses: Pauses;
   readonly #timers: NamedTimers;
+  readonly #onAway: () => void;
   readonly #onReturn: () => void;
   #isAway = false;
 
@@ -17,12 +18,15 @@ export class RootAway {
     readonly presence: RootPresence;
     readonly pauses: Pauses;
     readonly timers: NamedTimers;
+    /** The root has gone: whatever is in its place is not to be watched. */
+    readonly onAway: () => void;
     /** The root is there again: look at everything. */
     readonly onReturn: () => void;
   }) {
     this.#presence = from.presence;
     this.#pauses = from.pauses;
     this.#timers = from.timers;
+    this.#onAway = from.onAway;
     this.#onReturn = from.onReturn;
   }
 
@@ -32,7 +36,10 @@ export class RootAway {
     this.#isAway = !this.#presence.isHere();
     if (this.#isAway) {
       this.#pauses.set("away", this.#presence.problem!);
-      if (!wasAway) this.beat();
+      if (!wasAway) {
+        this.#onAway();
+        this.beat();
+      }
       return false;
     }
     if (wasAway) {

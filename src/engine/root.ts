@@ -128,6 +128,7 @@ export class Root {
       presence: this.#presence,
       pauses: this.pauses,
       timers: this.#timers,
+      onAway: () => void this.#scans.unwatch(),
       onReturn: () => void this.#goOn(),
     });
     const { isHere } = this.#away;

@@ -82,9 +82,15 @@ export class Scans {
     await this.#from.changes?.start(this.#watched(), (hint) => this.#onHint(hint));
   }
 
+  /** Watches no more, until `watchAnew`. */
+  async unwatch(): Promise<void> {
+    await this.#from.changes?.close();
+  }
+
   /** Watches anew after the root was away, of which its watches know nothing, and looks at everything. */
   async watchAnew(): Promise<void> {
     this.#rescans["root-back"] = (this.#rescans["root-back"] ?? 0) + 1;
+    if (this.#closed) return;
     await this.watch();
     await this.scan();
   }

@@ -1,10 +1,13 @@
 import { type Dirent, readdirSync, statSync } from "node:fs";
 import type { AbsPath, RelPath } from "../../core/model/words.ts";
 import type { Clock, Timer, WatchHealth } from "../../ports.ts";
+import { identityOf } from "./canary.ts";
 import { ChokidarEngine } from "./chokidar-engine.ts";
+import { Delays } from "./delays.ts";
 import type { FileSystem } from "./file-system.ts";
 import { FolderEngine } from "./folder-engine.ts";
 import type { HintGate } from "./hint-gate.ts";
+import { isLimit } from "./limits.ts";
 import { PollingEngine } from "./polling-engine.ts";
 import { absolute, type BaseScope, child, type Engine, type EngineSink, levelBelow } from "./scope.ts";
 
@@ -16,28 +19,34 @@ export interface BaseContext {
   /** Above so many entries chokidar gives way to one `fs.watch` per folder. */
   readonly maxEntries: number;
   readonly pollIntervalMs: number;
+  /** Why a watch could not be made, and the way out. */
+  readonly wordsOf: (error: Error) => string;
+  /** Are events delivered at all? Else watching is no better than polling. */
+  readonly mayWatch: () => boolean;
 }
 
 const RETRY_MS = 1_000;
 const MAX_FAILURES = 3;
 const MAX_UNWATCHABLE = 100;
-/** Out of inotify watches, out of open files: trying again does not help. */
-const LIMIT_CODES: ReadonlySet<unknown> = new Set(["ENOSPC", "EMFILE", "ENFILE"]);
-
 /** One base: chooses the engine that suits it, and follows it through coming, going, growing and failing. */
 export class BaseWatch {
   readonly scope: BaseScope;
   readonly #context: BaseContext;
   readonly #unwatchable = new Map<RelPath, string>();
   #engine: Engine | undefined;
+  readonly #delays = new Delays();
   #retry: Timer | undefined;
-  /** Counts the changes of engine: whoever waited asks whether it is still their turn. */
+  /** The number of the engine in charge: whoever waited asks whether it is still their turn. */
   #turn = 0;
+  #lastTurn = 0;
+  /** What was at the base when it was last looked at: a folder's identity, or the stat of a single path. */
+  #mark = "";
   #isPresent = false;
   #prefersFolders = false;
   #failures = 0;
   #trouble = "";
   #mustPoll = false;
+  #isForcedByCanary = false;
   #share: string | undefined;
 
   constructor(scope: BaseScope, context: BaseContext) {
@@ -47,17 +56,19 @@ export class BaseWatch {
 
   /** Watches what is at the base now, and says so unless it is the first time. */
   async restart(isFirst: boolean): Promise<void> {
-    const turn = ++this.#turn;
+    const turn = this.#newTurn();
     const { gate } = this.#context;
     const { path } = this.scope.base;
     await this.#stopEngine();
     if (turn !== this.#turn) return;
     const wasPresent = this.#isPresent;
-    const abs = absolute(this.scope.root, path);
+    const abs = this.#abs;
+    this.#mark = this.#markNow();
     this.#isPresent = isFolder(abs);
     if (!isFirst && this.#isPresent) gate.newFolder(path);
     if (!isFirst && !this.#isPresent && wasPresent) gate.folder(path, "gone");
     const engine = this.#choose(abs);
+    if (this.#mustPoll) this.#tryNativeLater();
     if (engine === undefined) return;
     this.#engine = engine;
     try {
@@ -75,6 +86,42 @@ export class BaseWatch {
     return this.scope.base.depth <= 0;
   }
 
+  /** Looks whether the watch is still on what has this name now, which no event tells when the watch itself is what went. */
+  check(): void {
+    const mark = this.#markNow();
+    if (mark === this.#mark) return;
+    this.#mark = mark;
+    if (this.isSinglePath) this.#context.gate.path(this.scope.base.path);
+    else void this.restart(false);
+  }
+
+  get #abs(): AbsPath {
+    return absolute(this.scope.root, this.scope.base.path);
+  }
+
+  #markNow(): string {
+    if (!this.isSinglePath) return identityOf(this.#abs);
+    try {
+      const stats = statSync(this.#abs, { throwIfNoEntry: false });
+      return stats === undefined ? "" : `${stats.dev} ${stats.ino} ${stats.size} ${stats.mtimeMs} ${stats.ctimeMs}`;
+    } catch (error) {
+      return String(error);
+    }
+  }
+
+  #newTurn(): number {
+    return (this.#turn = ++this.#lastTurn);
+  }
+
+  /** Is it polled because events did not come, though it can be watched? */
+  get isForcedByCanary(): boolean {
+    return this.#mustPoll && this.#isForcedByCanary;
+  }
+
+  get isPolling(): boolean {
+    return this.#engine instanceof PollingEngine;
+  }
+
   get watchedFolders(): number {
     return this.#engine?.watchedFolders() ?? 0;
   }
@@ -89,7 +136,7 @@ export class BaseWatch {
   }
 
   async close(): Promise<void> {
-    this.#turn++;
+    this.#newTurn();
     await this.#stopEngine();
   }
 
@@ -103,13 +150,17 @@ export class BaseWatch {
 
   #choose(abs: AbsPath): Engine | undefined {
     if (this.isSinglePath) return undefined;
-    const { clock, maxEntries, pollIntervalMs, fileSystemOf } = this.#context;
+    const { clock, pollIntervalMs, fileSystemOf } = this.#context;
     const sink = this.#sinkOf(this.#turn);
     const fileSystem = fileSystemOf(abs);
     this.#share = fileSystem.network ? fileSystem.name : undefined;
     // On a share nobody tells when the base appears, so an absent one is polled too.
     if (this.#mustPoll || fileSystem.network) return new PollingEngine(this.scope, sink, clock, pollIntervalMs);
-    if (!this.#isPresent) return undefined;
+    return this.#isPresent ? this.#native(sink) : undefined;
+  }
+
+  #native(sink: EngineSink): Engine {
+    const { maxEntries } = this.#context;
     if (this.#prefersFolders) return new FolderEngine(this.scope, sink);
     const { entries, hasLinks } = survey(this.scope, maxEntries);
     if (entries > maxEntries || hasLinks) return new FolderEngine(this.scope, sink);
@@ -140,21 +191,105 @@ export class BaseWatch {
   }
 
   #failed(error: Error): void {
-    const { gate, clock } = this.#context;
-    const isLimit = "code" in error && LIMIT_CODES.has(error.code);
+    const { gate, clock, wordsOf } = this.#context;
     this.#failures++;
-    this.#mustPoll = isLimit || this.#failures >= MAX_FAILURES;
-    this.#trouble = this.#mustPoll ? `polled, because watching failed: ${error.message}` : error.message;
-    gate.folder(this.scope.base.path, "watch-error");
-    if (this.#mustPoll) {
-      void this.restart(false);
+    if (isLimit(error) || this.#failures >= MAX_FAILURES) {
+      gate.folder(this.scope.base.path, "watch-error");
+      this.#poll(`polled, because watching failed: ${wordsOf(error)}`, false);
       return;
     }
+    this.#trouble = error.message;
+    gate.folder(this.scope.base.path, "watch-error");
     this.#retry = clock.after(RETRY_MS, () => {
       this.#trouble = "";
       void this.restart(false);
     });
   }
+
+  /** Polls until `tryNative`, because no events come. */
+  pollForWantOfEvents(why: string): void {
+    if (!this.isSinglePath && !this.isPolling) this.#poll(why, true);
+  }
+
+  /** Polls, and tries to watch again after ever longer whiles. */
+  #poll(why: string, isForcedByCanary: boolean): void {
+    this.#isForcedByCanary = isForcedByCanary;
+    this.#trouble = why;
+    this.#mustPoll = true;
+    void this.restart(false);
+  }
+
+  #tryNativeLater(): void {
+    this.#retry?.cancel();
+    this.#retry = this.#context.clock.after(this.#delays.next(), () => void this.tryNative());
+  }
+
+  /** Watches beside the polling; only when that stands does the polling end. */
+  async tryNative(): Promise<void> {
+    if (!this.#mustPoll) return;
+    const before = this.#turn;
+    const turn = ++this.#lastTurn;
+    const trial = this.#trialOf(turn);
+    const isThere = isFolder(this.#abs) && !this.#context.fileSystemOf(this.#abs).network && this.#context.mayWatch();
+    const engine = isThere ? this.#native(trial.sink) : undefined;
+    try {
+      await engine?.start();
+    } catch (error) {
+      trial.sink.failed(error instanceof Error ? error : new Error(String(error)));
+    }
+    if (this.#turn !== before || engine === undefined || trial.error !== undefined) {
+      await engine?.close();
+      if (this.#turn === before) this.#tryNativeLater();
+      return;
+    }
+    const polling = this.#engine;
+    this.#turn = turn;
+    this.#engine = engine;
+    this.#mark = this.#markNow();
+    this.#retry?.cancel();
+    this.#mustPoll = false;
+    this.#trouble = "";
+    this.#failures = 0;
+    this.#unwatchable.clear();
+    for (const [path, why] of trial.unwatchable) this.#unwatchable.set(path, why);
+    await polling?.close();
+    this.#delays.reset();
+    this.#context.gate.folder(this.scope.base.path, "watched-again");
+  }
+
+  /** A sink for an engine that is not in charge yet: what it cannot do is kept, what it hears is said when its turn comes. */
+  #trialOf(turn: number): Trial {
+    const inCharge = this.#sinkOf(turn);
+    const isTurn = (): boolean => turn === this.#turn;
+    const trial: Trial = {
+      sink: {
+        ...inCharge,
+        cannotWatch: (path, error) => {
+          if (isTurn()) inCharge.cannotWatch(path, error);
+          else trial.unwatchable.push([path, error.message]);
+        },
+        failed: (error) => {
+          if (isTurn()) inCharge.failed(error);
+          else trial.error = error;
+        },
+        unsuited: () => {
+          if (isTurn()) return inCharge.unsuited();
+          this.#prefersFolders = true;
+          trial.error = new Error("it needs the other engine");
+        },
+      },
+      error: undefined,
+      unwatchable: [],
+    };
+    return trial;
+  }
+}
+
+/** An engine that may take over. */
+interface Trial {
+  readonly sink: EngineSink;
+  error: Error | undefined;
+  readonly unwatchable: [RelPath, string][];
 }
 
 /** How much there is to watch below a base; stops counting when it is too much for chokidar. */

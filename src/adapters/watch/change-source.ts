@@ -1,8 +1,12 @@
 import type { AbsPath, RelPath } from "../../core/model/words.ts";
-import type { ChangeHint, ChangeSource, Clock, Disk, WatchBase, WatchHealth } from "../../ports.ts";
+import type { ChangeHint, ChangeSource, Clock, Disk, RescanCause, Timer, WatchBase, WatchHealth } from "../../ports.ts";
 import { type BaseContext, BaseWatch } from "./base-watch.ts";
+import { Canaries } from "./canaries.ts";
+import { identityOf } from "./canary.ts";
+import { Delays } from "./delays.ts";
 import { fileSystemOf, type FileSystem } from "./file-system.ts";
 import { type GateLimits, HintGate } from "./hint-gate.ts";
+import { watchErrorWords } from "./limits.ts";
 import { LateLoop } from "./late-loop.ts";
 import { Presence } from "./presence.ts";
 import { absolute, relative, withoutOverlap } from "./scope.ts";
@@ -28,12 +32,19 @@ export interface ChangeSourceOptions {
  * Hints of changes below a root: by chokidar, by one `fs.watch` per folder for large bases and bases with links to folders, by polling on
  * shares and where the kernel has no watches left. Paths in folder hints have no final slash; the hint is about the folder
  * itself too. A base that does not exist is noticed when it appears. A file behind a link is hinted at by its own path only.
+ *
+ * A base that cannot be watched is polled, and watched again when that goes. In a root with a `.millrace`, canary files in
+ * `.millrace/canary` prove at the start and every 30 s that events are delivered; when two in a row do not come back, every
+ * base is polled until one does.
  */
 export function createChangeSource(options: ChangeSourceOptions): ChangeSource {
   return new WatchingSource(options);
 }
 
 const OWN_FOLDER = ".millrace";
+const CANARY_FOLDER = ".millrace/canary";
+const POLL_MS = 1_000;
+const NO_EVENTS = "polled, because canary files do not come back as events";
 const QUEUE_SETTING = "/proc/sys/fs/inotify/max_queued_events";
 const DEFAULT_QUEUE = 16_384;
 /** Share of the kernel's queue that one second may fill before a loss is assumed. */
@@ -50,9 +61,17 @@ class WatchingSource implements ChangeSource {
         readonly presence: Presence;
         readonly lateLoop: LateLoop;
         readonly context: BaseContext;
+        readonly canaries: Canaries | undefined;
       }
     | undefined;
   #presenceTrouble = "";
+  readonly #presenceDelays = new Delays();
+  #presenceTryAt = 0;
+  #checkTimer: Timer | undefined;
+  /** What was closed before must not take away what is started after it. */
+  #closing: Promise<unknown> = Promise.resolve();
+  /** Since the first start: a root that was away is started anew. */
+  readonly #rescans: Partial<Record<RescanCause, number>> = {};
 
   constructor(options: ChangeSourceOptions) {
     this.#options = options;
@@ -63,27 +82,80 @@ class WatchingSource implements ChangeSource {
 
   async start(bases: readonly WatchBase[], onHint: (hint: ChangeHint) => void): Promise<void> {
     await this.close();
-    const { clock } = this.#options;
-    const gate = new HintGate(clock, this.#limits(), onHint);
+    const { clock, disk } = this.#options;
+    const gate = new HintGate(clock, this.#limits(), onHint, this.#rescans);
     const presence = new Presence(
       (path, type) => this.#presenceEvent(path, type),
-      (error) => (this.#presenceTrouble = `cannot watch the folders above: ${error.message}`),
+      (error) => (this.#presenceTrouble = `cannot watch the folders above: ${watchErrorWords(error, disk)}`),
     );
     const lateLoop = new LateLoop(
       clock,
       () => gate.totalEvents,
-      () => this.#hintAll("late-loop"),
+      (cause) => {
+        this.#hintAll(cause);
+        void this.#parts?.canaries?.send();
+      },
     );
     const context: BaseContext = {
       clock,
       gate,
       fileSystemOf: this.#options.fileSystemOf ?? fileSystemOf,
       maxEntries: this.#options.maxEntries ?? 50_000,
-      pollIntervalMs: this.#options.pollIntervalMs ?? 1_000,
+      pollIntervalMs: this.#options.pollIntervalMs ?? POLL_MS,
+      wordsOf: (error) => watchErrorWords(error, disk),
+      mayWatch: () => this.#parts?.canaries?.areEventsProved !== false,
     };
-    this.#parts = { gate, presence, lateLoop, context };
-    await this.#set(bases);
-    if (this.#parts?.gate === gate) lateLoop.start();
+    const canaries = this.#makeCanaries(context);
+    this.#parts = { gate, presence, lateLoop, context, canaries };
+    await Promise.all([this.#set(bases), canaries?.send()]);
+    if (this.#parts?.gate !== gate) return;
+    lateLoop.start();
+    this.#checkLater(context.pollIntervalMs);
+  }
+
+  /** None in a folder that is no root of ours: there is no place where they would be in nobody's way. */
+  #makeCanaries({ clock, pollIntervalMs, fileSystemOf: systemOf }: BaseContext): Canaries | undefined {
+    const own = absolute(this.#root, OWN_FOLDER);
+    if (identityOf(own) === "") return undefined;
+    return new Canaries({
+      root: this.#root,
+      folder: CANARY_FOLDER,
+      clock,
+      pollIntervalMs,
+      isShare: systemOf(own).network,
+      onBack: () => {
+        for (const watch of this.#bases.values()) if (watch.isForcedByCanary) void watch.tryNative();
+      },
+      onLost: (losses) => this.#eventsLost(losses),
+    });
+  }
+
+  /** One lost event may be one of many; more in a row mean that none come. */
+  #eventsLost(losses: number): void {
+    this.#hintAll("canary");
+    if (losses < 2) return;
+    for (const watch of this.#bases.values()) watch.pollForWantOfEvents(NO_EVENTS);
+  }
+
+  /** What no event tells: a watch that lies on a folder which has another name by now, or on none. */
+  #checkLater(delayMs: number): void {
+    this.#checkTimer = this.#options.clock.after(delayMs, () => {
+      const { presence, canaries } = this.#parts!;
+      const now = this.#options.clock.monoMs();
+      if (this.#presenceTrouble !== "" && now >= this.#presenceTryAt) {
+        this.#presenceTryAt = now + this.#presenceDelays.next();
+        this.#presenceTrouble = "";
+        presence.arm();
+        if (this.#presenceTrouble === "") this.#presenceDelays.reset();
+      }
+      for (const watch of this.#bases.values()) watch.check();
+      canaries?.follow(this.#isAnyPolled);
+      this.#checkLater(delayMs);
+    });
+  }
+
+  get #isAnyPolled(): boolean {
+    return [...this.#bases.values()].some((watch) => watch.isPolling);
   }
 
   async update(bases: readonly WatchBase[]): Promise<void> {
@@ -92,25 +164,42 @@ class WatchingSource implements ChangeSource {
 
   health(): WatchHealth {
     const parts = this.#parts;
-    if (parts === undefined) return { mode: "blind", reason: "not started", watchedFolders: 0, rescans: {}, canary: null };
+    if (parts === undefined)
+      return { mode: "blind", reason: "not started", watchedFolders: 0, rescans: {}, canary: null };
     const watches = [...this.#bases.values()];
-    const healths = watches.map((watch) => watch.health());
-    const worst = healths.find(({ mode }) => mode === "degraded") ??
-      (this.#presenceTrouble === "" ? undefined : { mode: "degraded" as const, reason: this.#presenceTrouble }) ??
-      healths.find(({ mode }) => mode === "polling") ?? { mode: "live" as const, reason: "" };
     const watchedFolders = watches.reduce((sum, watch) => sum + watch.watchedFolders, parts.presence.watchedFolders);
-    return { ...worst, watchedFolders, rescans: parts.gate.rescans, canary: null };
+    const canary = parts.canaries?.report ?? null;
+    return { ...this.#mode(watches, parts.canaries), canary, watchedFolders, rescans: parts.gate.rescans };
+  }
+
+  #mode(watches: readonly BaseWatch[], canaries: Canaries | undefined): Pick<WatchHealth, "mode" | "reason"> {
+    const healths = watches.map((watch) => watch.health());
+    const { whyNoEvents = "", whyNoPolling = "" } = canaries ?? {};
+    if (whyNoPolling !== "")
+      return {
+        mode: "blind",
+        reason: `not even polling notices a canary file: ${whyNoPolling}; only scans find changes`,
+      };
+    const degraded = healths.find(({ mode }) => mode === "degraded");
+    if (degraded) return degraded;
+    if (this.#presenceTrouble !== "") return { mode: "degraded", reason: this.#presenceTrouble };
+    const polling = healths.find(({ mode }) => mode === "polling");
+    if (polling) return polling;
+    if (whyNoEvents !== "") return { mode: "degraded", reason: `not proved by a canary file: ${whyNoEvents}` };
+    return { mode: "live", reason: "" };
   }
 
   async close(): Promise<void> {
     const parts = this.#parts;
     this.#parts = undefined;
+    this.#checkTimer?.cancel();
     parts?.lateLoop.close();
     parts?.presence.close();
     parts?.gate.close();
     const watches = [...this.#bases.values()];
     this.#bases.clear();
-    await Promise.all(watches.map((watch) => watch.close()));
+    this.#closing = Promise.all([this.#closing, parts?.canaries?.close(), ...watches.map((watch) => watch.close())]);
+    await this.#closing;
   }
 
   async #set(bases: readonly WatchBase[]): Promise<void> {
@@ -133,6 +222,7 @@ class WatchingSource implements ChangeSource {
       [...this.#bases.values()].map((watch) => absolute(this.#root, watch.scope.base.path)),
     );
     await Promise.all(added.map((watch) => watch.restart(true)));
+    parts.canaries?.follow(this.#isAnyPolled);
     // Last: what an old base watched is watched by a new one by now.
     await Promise.all(dropped.map(([, watch]) => watch.close()));
   }
@@ -150,7 +240,7 @@ class WatchingSource implements ChangeSource {
     }
   }
 
-  #hintAll(cause: "late-loop"): void {
+  #hintAll(cause: RescanCause): void {
     for (const watch of this.#bases.values()) this.#parts?.gate.folder(watch.scope.base.path, cause);
   }
 

@@ -44,14 +44,16 @@ export class HintGate {
   readonly #again = new Map<RelPath, number>();
   /** Until when conclusions about a folder are about what its storm's last hint covered. */
   readonly #afterStorm = new Map<RelPath, number>();
-  readonly #rescans: Partial<Record<RescanCause, number>> = {};
+  readonly #rescans: Partial<Record<RescanCause, number>>;
   #timer: Timer | undefined;
   #windowAt = 0;
   #eventsInWindow = 0;
   #totalEvents = 0;
   #isClosed = false;
 
-  constructor(clock: Clock, limits: GateLimits, onHint: OnHint) {
+  /** `rescans`: what is counted on, and told. */
+  constructor(clock: Clock, limits: GateLimits, onHint: OnHint, rescans: Partial<Record<RescanCause, number>> = {}) {
+    this.#rescans = rescans;
     this.#clock = clock;
     this.#limits = limits;
     this.#onHint = onHint;

@@ -27,7 +27,7 @@ export class Presence {
   set(top: AbsPath, paths: readonly AbsPath[]): void {
     this.#top = top;
     this.#paths = paths;
-    this.#arm();
+    this.arm();
   }
 
   close(): void {
@@ -35,7 +35,8 @@ export class Presence {
     this.#watchers.clear();
   }
 
-  #arm(): void {
+  /** Watches what can be watched of it now. */
+  arm(): void {
     const wanted = new Map<AbsPath, Set<string>>();
     for (const path of this.#paths) {
       for (let at = path; at !== this.#stop() && at !== dirname(at); at = dirname(at)) {
@@ -98,7 +99,7 @@ export class Presence {
       watcher.close();
       this.#watchers.delete(path);
     }
-    this.#arm();
+    this.arm();
     this.#onEvent(concerned, type);
   }
 }

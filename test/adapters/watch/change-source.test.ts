@@ -64,7 +64,10 @@ function start(options: Partial<ChangeSourceOptions>, depth: number = Infinity):
 const write = (path: string): void => writeFileSync(join(root, path), "text");
 
 describe("when the kernel has no watches left", () => {
-  test.each(["ENOSPC", "EMFILE"])("a base is polled and its health says why: %s", async (code) => {
+  test.each([
+    ["ENOSPC", "watches", "max_user_watches"],
+    ["EMFILE", "instances", "max_user_instances"],
+  ])("a base is polled and its health says why and what to do: %s", async (code, what, setting) => {
     faults.watch.set("/input", [code]);
     await start({ maxEntries: -1, pollIntervalMs: 20 });
     await until(() => follower.causesOf("input").includes("watch-error"));
@@ -72,7 +75,8 @@ describe("when the kernel has no watches left", () => {
     await follower.becomesRightAbout("input");
     const { mode, reason, rescans } = source.health();
     expect(mode).toBe("degraded");
-    expect(reason).toBe(`"input": polled, because watching failed: ${code}: watch '/input'`);
+    expect(reason).toContain(`"input": polled, because watching failed: no inotify ${what} are left`);
+    expect(reason).toMatch(new RegExp(`${setting} is \\d+.*sudo sysctl [a-z.]*${setting}=\\d+`));
     expect(rescans["watch-error"]).toBe(1);
   });
 
