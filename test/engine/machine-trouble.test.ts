@@ -1,0 +1,139 @@
+import { describe, expect, test } from "vitest";
+import { reserveOf } from "../../src/engine/machine-trouble.ts";
+import { statusOfRoot } from "../../src/engine/status.ts";
+import { echo, EngineRig } from "../support/engine-rig.ts";
+import { diskError } from "../support/memory-disk.ts";
+
+const MB = 1024 * 1024;
+const WRITES = new Set(["write", "rename", "copy", "makeFolders", "sync"]);
+
+/** Makes every call of these kinds fail until the returned function is called. */
+function refuse(rig: EngineRig, code: string, operations: ReadonlySet<string>): () => void {
+  rig.disk.onOperation = (operation, path) => {
+    if (operations.has(operation)) throw diskError(code, path);
+  };
+  return () => (rig.disk.onOperation = undefined);
+}
+
+const codesOf = (rig: EngineRig): (string | undefined)[] => [
+  rig.root.pauses.current?.code,
+  statusOfRoot(rig.root).paused?.code,
+];
+
+describe("a machine in trouble", () => {
+  test.each([
+    ["ENOSPC", "M510"],
+    ["EDQUOT", "M510"],
+    ["EROFS", "M511"],
+    ["EMFILE", "M513"],
+    ["ENFILE", "M513"],
+  ])(
+    "that says %s at every write pauses work with %s, costs no attempt, and work goes on by itself",
+    async (code, problem) => {
+      const rig = await new EngineRig([echo()]).start();
+      for (let id = 0; id < 20; id++) rig.put(`input/${id}.txt`, `text ${id}`);
+      const lift = refuse(rig, code, WRITES);
+      rig.logged.length = 0;
+      for (let id = 0; id < 20; id++) rig.changes.changed(`input/${id}.txt`);
+      await rig.pass(600_000);
+      await rig.quiet();
+      expect([rig.faults, codesOf(rig)]).toEqual([[], [problem, problem]]);
+      expect(rig.logged.filter((line) => line.includes("no new work"))).toHaveLength(1);
+      expect(rig.logged.length).toBeLessThan(10);
+      lift();
+      await rig.pass(20_000);
+      await rig.quiet();
+      expect(Object.keys(rig.files("output/"))).toHaveLength(20);
+      expect(codesOf(rig)).toEqual([undefined, undefined]);
+      expect(rig.attempts("upper").filter((row) => row.result === "failed")).toEqual([]);
+      for (let id = 0; id < 20; id++) expect(rig.manifest(`${id}`).failures).toEqual({});
+      await rig.restart();
+      expect(rig.own("tmp")).toEqual([]);
+    },
+  );
+
+  test("that is full in the middle of work keeps every record, also over twenty cycles", async () => {
+    const rig = await new EngineRig([echo()]).start();
+    for (let cycle = 0; cycle < 20; cycle++) {
+      rig.put(`input/${cycle}.txt`, `text ${cycle}`);
+      let left = cycle;
+      rig.disk.onOperation = (operation, path) => {
+        if (WRITES.has(operation) && left-- <= 0) throw diskError("ENOSPC", path);
+      };
+      rig.changes.changed(`input/${cycle}.txt`);
+      await rig.pass(5000);
+      rig.disk.onOperation = undefined;
+      await rig.pass(60_000);
+      await rig.quiet();
+      expect([rig.text(`output/${cycle}.txt`), codesOf(rig)[0]]).toEqual([`out(TEXT ${cycle})`, undefined]);
+    }
+    const runs = rig.news();
+    expect(runs.length).toBeLessThan(20 * 4);
+    await rig.restart();
+    expect([rig.news(), rig.own("tmp")]).toEqual([[], []]);
+  });
+
+  test("is told by a command's own words only while it is so", async () => {
+    const rig = await new EngineRig([echo()]).start();
+    rig.scripts.set("upper@1", () => {
+      throw Object.assign(new Error("cp: No space left on device"), { code: "EX" });
+    });
+    rig.machine.free = { freeBytes: 0, totalBytes: 100 * MB, freeFiles: 1 };
+    rig.write("input/1.txt", "a");
+    await rig.pass(5000);
+    expect([rig.manifest("1").failures, codesOf(rig)[0]]).toEqual([{}, "M510"]);
+  });
+});
+
+describe("the reserve", () => {
+  test.each([
+    [1 * MB, 0],
+    [99 * MB, 0],
+    [1000 * MB, 10 * MB],
+    [100_000 * MB, 100 * MB],
+  ])("of a file system of %i bytes is %i", (totalBytes, reserve) => {
+    expect(reserveOf({ totalBytes, freeBytes: 0, freeFiles: undefined })).toBe(reserve);
+  });
+
+  test("is left: below it no new work starts, and above it work goes on", async () => {
+    const rig = await new EngineRig([echo()]).start();
+    rig.machine.free = { totalBytes: 2000 * MB, freeBytes: 19 * MB, freeFiles: 1000 };
+    await rig.pass(2000);
+    rig.write("input/1.txt", "a");
+    await rig.pass(60_000);
+    expect([rig.ran, codesOf(rig)[0]]).toEqual([[], "M510"]);
+    expect(rig.root.pauses.current?.message).toBe(
+      'the file system of "state/" is full: 19 MB and 1000 files are left of 2000 MB, 20 MB are kept free; no new work is started',
+    );
+    rig.machine.free = { totalBytes: 2000 * MB, freeBytes: 21 * MB, freeFiles: 1000 };
+    await rig.pass(20_000);
+    await rig.quiet();
+    expect([rig.ran, codesOf(rig)[0]]).toEqual([["upper@1", "output@1"], undefined]);
+  });
+
+  test("is left in files, too: without a free inode no new work starts", async () => {
+    const rig = await new EngineRig([echo()]).start();
+    rig.machine.free = { totalBytes: 50 * MB, freeBytes: 19 * MB, freeFiles: 0 };
+    await rig.pass(2000);
+    rig.write("input/1.txt", "a");
+    await rig.pass(60_000);
+    expect([rig.ran, codesOf(rig)[0]]).toEqual([[], "M510"]);
+  });
+});
+
+describe("a result that is larger than the room", () => {
+  test("fails when there was room each time right after, and holds up nobody for long", async () => {
+    const rig = await new EngineRig([echo()]).start();
+    rig.scripts.set("upper@large", () => {
+      throw diskError("ENOSPC", "/project/state/.millrace/tmp/x");
+    });
+    rig.write("input/large.txt", "too large");
+    for (let id = 0; id < 10; id++) rig.write(`input/${id}.txt`, "a");
+    await rig.pass(60_000);
+    expect(Object.keys(rig.files("output/"))).toHaveLength(10);
+    expect(rig.manifest("large").failures["upper/{id}.txt"]).toMatchObject({ category: "resource" });
+    expect(rig.attempts("upper").filter((row) => row.entity === "large" && row.result === "interrupted")).toHaveLength(
+      3,
+    );
+  });
+});
