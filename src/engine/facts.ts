@@ -20,6 +20,8 @@ export interface FactSources {
   readonly stages: () => StagesInForce;
   readonly controls: () => Controls;
   readonly envHash: (name: string) => string;
+  /** Where a source that vanished has reappeared, if it has. */
+  readonly movedTo?: (path: RelPath) => RelPath | undefined;
 }
 
 /** A task's verdict, or the paths whose hashes must be known first. */
@@ -60,6 +62,7 @@ export function judgeTask(task: Task, from: FactSources): Judged {
     isSink: task.stage.type === "sink",
     rerunSinkForCode: task.stage.rerun === "always",
     keepEdits: task.stage.onEdit === "keep",
+    onOrphan: task.stage.onOrphan,
     ...controlFacts(task, from.controls()),
     nowMs: from.clock.wallMs(),
   };
@@ -86,8 +89,10 @@ class HashLookup {
   }
 }
 
-function controlFacts(task: Task, controls: Controls): { held: boolean; forced: boolean } {
+function controlFacts(task: Task, controls: Controls): Pick<TaskFacts, "held" | "forced" | "retraction"> {
+  const { retractions = {} } = controls;
   return {
+    retraction: Object.hasOwn(retractions, task.key) ? retractions[task.key]!.is : undefined,
     held: Object.hasOwn(controls.held, task.key) || Object.hasOwn(controls.held, task.stage.key),
     forced: Object.hasOwn(controls.forced, task.key),
   };
@@ -99,7 +104,7 @@ function isForcedAnew({ key }: Task, failure: FailureRecord, { forced }: Control
 }
 
 function standing(status: Status, why: string, evidence: readonly Evidence[] = []): Verdict {
-  return { status, due: false, evidence, waitingFor: [why] };
+  return { status, due: false, retract: false, evidence, waitingFor: [why] };
 }
 
 function judgeAmbiguous(task: Task, from: FactSources): Verdict {
@@ -107,7 +112,13 @@ function judgeAmbiguous(task: Task, from: FactSources): Verdict {
     const row = from.table.find(input.path);
     return row !== undefined && from.table.isPresent(row);
   });
-  if (!there) return { status: "none", due: false, evidence: [], waitingFor: [] };
+  if (!there) {
+    const { states, failures } = from.book.get(task.entity.id);
+    const pattern = task.stage.pattern.text;
+    // What it left in its manifest goes with it.
+    const retract = Object.hasOwn(states, pattern) || Object.hasOwn(failures, pattern);
+    return { status: "none", due: false, retract, evidence: [], waitingFor: [] };
+  }
   return standing("failed", task.ambiguous!, [{ code: "ambiguous-name", subject: task.entity.id }]);
 }
 
@@ -159,7 +170,11 @@ function inputFact(input: TaskInput, topology: Topology, from: FactSources, hash
   const { path } = input;
   const row = table.find(path);
   const is = (state: InputFact["is"], why: string): InputFact => ({ path, is: state, hash: undefined, why });
-  if (row === undefined) return is("absent", `${path} is not there`);
+  const gone = (): InputFact => {
+    const movedTo = from.movedTo?.(path);
+    return is("absent", `${path} is not there${movedTo === undefined ? "" : `: it moved to ${movedTo}`}`);
+  };
+  if (row === undefined) return gone();
   if (table.isRefused(row)) {
     const look = from.reader.look(path);
     return is(
@@ -172,12 +187,15 @@ function inputFact(input: TaskInput, topology: Topology, from: FactSources, hash
   if (producer) {
     const upstream = UPSTREAM[status ?? "waiting"];
     const isPlainSource = upstream === "orphaned" && input.stage.type === "source" && !isMade(path, topology, from);
+    // What a stage chose not to make is absent only when the older result is gone.
+    if (upstream === "absent" && table.isPresent(row))
+      return is("pending", `${path} is to be taken away (${producer.id})`);
     if (upstream !== "ready" && !isPlainSource)
       return is(upstream, `${path} is ${status ?? "not looked at"} (${producer.id})`);
   } else if (status === "settling") {
     return is("settling", `${path} is still being written`);
   }
-  if (!table.isPresent(row)) return is("absent", `${path} is not there`);
+  if (!table.isPresent(row)) return gone();
   if (input.stage.type === "source") {
     const why = whyNotTaken(input.stage, path, row, from);
     if (why) return is(why.is, why.why);

@@ -7,7 +7,7 @@ import type { Settling } from "./settling.ts";
 
 /** States whose tasks must be judged though no file changed: those of these stages, and every task that is not done. */
 export function statesToJudge(stages: ReadonlySet<StageKey> | "all", table: StateTable, topology: Topology): RelPath[] {
-  const concerned = stages === "all" ? stages : withInputs(stages, topology);
+  const concerned = stages === "all" ? stages : withNeighbours(stages, topology);
   const isNamed = topology
     .roles()
     .map(
@@ -26,12 +26,19 @@ export function statesToJudge(stages: ReadonlySet<StageKey> | "all", table: Stat
   return paths;
 }
 
-/** These stages and their inputs: a stage that is new has no states yet by which its tasks could be found. */
-function withInputs(stages: ReadonlySet<StageKey>, topology: Topology): ReadonlySet<StageKey> {
+/**
+ * These stages, their inputs (a stage that is new has no states yet by which its tasks could be found) and all that is made
+ * from them: under another pattern they have no more what those results were made from.
+ */
+function withNeighbours(stages: ReadonlySet<StageKey>, topology: Topology): ReadonlySet<StageKey> {
   const all = new Set(stages);
   for (const key of stages) {
     const stage = topology.stage(key);
-    if (!stage || stage.type === "source") continue;
+    if (!stage) continue;
+    for (const user of topology.stages)
+      if (user.type !== "source" && user.pipeline === stage.pipeline && user.ancestors.includes(stage.id))
+        all.add(user.key);
+    if (stage.type === "source") continue;
     for (const { stage: input } of stage.inputs) all.add(stageKey(stage.pipeline, input));
   }
   return all;

@@ -2,7 +2,7 @@ import type { Result } from "../core/model/result.ts";
 import { ok } from "../core/model/result.ts";
 import type { Status } from "../core/model/words.ts";
 import type { AttemptRow } from "../ports.ts";
-import type { RunReport } from "./control.ts";
+import type { FrozenReport, RunReport } from "./control.ts";
 import { type Ending, rowOf } from "./history.ts";
 import type { Root } from "./root.ts";
 import { addUp, taskCounts, troubledTasks, troubleOf } from "./status.ts";
@@ -43,11 +43,15 @@ export async function runRoots(roots: readonly Root[], options: RunOptions): Pro
   const counts = addUp(roots.map(taskCounts));
   const trouble = roots.flatMap((root) => troubledTasks(root).tasks.map((task) => troubleOf(root, task)));
   const isRecorded = roots.map(areRecordsWritten).every(Boolean);
-  const failed = !isRecorded || unsettled.length > 0 || FAILED.some((status) => (counts[status] ?? 0) > 0);
+  const frozen = addUpFrozen(roots.flatMap((root) => root.retractions.report() ?? []));
+  const isStuck = !isRecorded || frozen !== null || unsettled.length > 0;
+  const failed = isStuck || FAILED.some((status) => (counts[status] ?? 0) > 0);
   return ok({
     version: 1,
     results,
     counts,
+    retracted: taken() - takenBefore,
+    frozen,
     unsettled,
     trouble,
     durationMs: Math.round((clock?.monoMs() ?? 0) - startedAt),
@@ -62,6 +66,16 @@ export async function runRoots(roots: readonly Root[], options: RunOptions): Pro
 function areRecordsWritten(root: Root): boolean {
   for (let tries = 0; tries < 2 && root.book.waiting > 0; tries++) root.flushManifests();
   return root.book.waiting === 0;
+}
+
+function addUpFrozen(all: readonly FrozenReport[]): FrozenReport | null {
+  if (all.length === 0) return null;
+  return {
+    total: all.reduce((sum, { total }) => sum + total, 0),
+    since: all.map(({ since }) => since).toSorted()[0]!,
+    why: all.flatMap(({ why }) => why),
+    examples: all.flatMap(({ examples }) => examples).slice(0, 3),
+  };
 }
 
 const FAILED: readonly Status[] = ["failed", "retrying", "blocked", "quarantined"];

@@ -22,6 +22,8 @@ export interface SnapshotMeta {
    * statuses are judged again rather than believed.
    */
   readonly manifestsMtimeMs: number;
+  /** Folder of sources to the device it was on. */
+  readonly devices?: Readonly<Record<string, number>>;
 }
 
 /** What a loaded snapshot says about today's definitions. */
@@ -72,6 +74,7 @@ export function saveSnapshot(
     readonly stamps: Readonly<Record<StageKey, string>>;
     readonly envSeen: Readonly<Record<string, string>>;
     readonly manifestsMtimeMs: number;
+    readonly devices: Readonly<Record<string, number>>;
     readonly status: unknown;
     /** Saves every row, not only what changed: the last save failed. */
     readonly all: boolean;

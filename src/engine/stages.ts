@@ -131,8 +131,8 @@ function enforce(stage: TaskStage, work: StageWork | undefined, options: BringOp
     envHashes,
     toolHashes: work.code.toolHashes,
   };
-  const { pattern, inputs, validation, retryPolicy, onEdit, rerun, type } = stage;
-  const shape = [pattern.text, inputs, validation, retryPolicy.maxAttempts, onEdit, rerun, type];
+  const { pattern, inputs, validation, retryPolicy, onEdit, onOrphan, rerun, type } = stage;
+  const shape = [pattern.text, inputs, validation, retryPolicy.maxAttempts, onEdit, onOrphan, rerun, type];
   return {
     stage,
     work,

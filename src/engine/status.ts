@@ -32,6 +32,7 @@ export function statusOfRoot(root: Root): Omit<RootReport, "daemon"> {
     nextRetryAt: root.incidents.nextRetryAt,
     problems: root.problems,
     paused: root.pauses.current,
+    frozen: root.retractions.report(),
   };
 }
 
@@ -67,6 +68,7 @@ export function savedStatus(
     problems: today.problems,
     // Whoever looks next finds out for himself.
     paused: null,
+    frozen: known?.frozen ?? null,
   };
 }
 

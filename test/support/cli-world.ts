@@ -132,6 +132,7 @@ const SAMPLES: Control = {
   retry: async () => ok(sample.ACTION),
   invalidate: async () => ok(sample.ACTION),
   accept: async () => ok(sample.ACTION),
+  acceptDeletions: async () => ok(sample.ACTION),
   hold: async () => ok(sample.ACTION),
   release: async () => ok(sample.ACTION),
   run: async () => ok(sample.RUN),

@@ -36,6 +36,8 @@ export class MemoryDisk implements Disk {
   #lastMs = 0;
   /** Folders where another file system begins: nothing is renamed across. */
   readonly mounts: Set<AbsPath> = new Set();
+  /** Folders that are on another device than 1. */
+  readonly devices: Map<AbsPath, number> = new Map();
   /** Called before every operation; what it throws is what the operation throws. See `diskError`. */
   onOperation: ((operation: DiskOperation, path: AbsPath) => void) | undefined;
 
@@ -53,7 +55,7 @@ export class MemoryDisk implements Disk {
   stat(path: AbsPath): FileStat | undefined {
     this.onOperation?.("stat", path);
     const node = this.#find(path, true);
-    return node && statOf(node);
+    return node && { ...statOf(node), dev: this.devices.get(path) ?? 1 };
   }
 
   realpath(path: AbsPath): AbsPath | undefined {

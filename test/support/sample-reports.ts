@@ -3,6 +3,7 @@ import type {
   ActionReport,
   DoctorReport,
   ExplainReport,
+  FrozenReport,
   GraphReport,
   HistoryReport,
   ListReport,
@@ -89,6 +90,13 @@ export const BLOCKED: TaskReport = {
   waitingFor: ["transformed@003: it is retrying"],
 };
 
+export const FROZEN: FrozenReport = {
+  total: 42,
+  since: "2026-11-20T12:59:00.000Z",
+  why: ["21 of 40 sources of input/{id}.txt (echo#input) vanished: more than half"],
+  examples: ["transformed@101", "output@101", "transformed@102"],
+};
+
 export const STATUS: StatusReport = {
   version: 1,
   roots: [
@@ -170,6 +178,7 @@ export const STATUS: StatusReport = {
       nextRetryAt: "2026-11-20T13:00:42.000Z",
       problems: [PROBLEM],
       paused: null,
+      frozen: FROZEN,
     },
   ],
 };
@@ -323,6 +332,8 @@ export const RUN: RunReport = {
   version: 1,
   results: { ran: 2, failed: 1 },
   counts: { fresh: 3, retrying: 1 },
+  retracted: 4,
+  frozen: FROZEN,
   unsettled: ["input/big.txt"],
   trouble: [STATUS.roots[0]!.trouble[0]!],
   durationMs: 1204,

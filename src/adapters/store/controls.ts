@@ -19,7 +19,7 @@ export interface ControlsPorts {
 }
 
 const PLACE: RelPath = ".millrace/controls.json";
-const KEYS = new Set(["version", "held", "forced"]);
+const KEYS = new Set(["version", "held", "forced", "retractions"]);
 
 /** The controls of a root that nobody told anything. */
 function emptyControls(): Controls {
@@ -156,9 +156,19 @@ class ControlsFile implements SyncAdapter<Controls | null> {
     }
     const held = mapOf(value["held"], stringOf);
     const forced = mapOf(value["forced"], stringOf);
+    const retractions = Object.hasOwn(value, "retractions") ? mapOf(value["retractions"], retractionOf) : null;
     if (version !== 1 || !hasOnly(value, KEYS) || held === undefined || forced === undefined) return undefined;
-    return { version: 1, held, forced };
+    if (retractions === undefined) return undefined;
+    return { version: 1, held, forced, ...(retractions === null ? {} : { retractions }) };
   }
+}
+
+const RETRACTION_KEYS = new Set(["at", "is"]);
+
+function retractionOf(value: unknown): { at: string; is: "frozen" | "accepted" } | undefined {
+  if (!isObject(value) || !hasOnly(value, RETRACTION_KEYS)) return undefined;
+  const { at, is } = value;
+  return typeof at === "string" && (is === "frozen" || is === "accepted") ? { at, is } : undefined;
 }
 
 function emptyMap(): Record<string, string> {

@@ -1,5 +1,11 @@
 import { documentText } from "./document-json.ts";
-import type { ErrorCategory, FailureRecord, Manifest, StateRecord } from "./manifest.ts";
+import {
+  type ErrorCategory,
+  FAILURE_LOG_BYTES,
+  type FailureRecord,
+  type Manifest,
+  type StateRecord,
+} from "./manifest.ts";
 import type { ContentHash } from "./words.ts";
 
 /** What a manifest's text turned out to be. */
@@ -34,6 +40,7 @@ const MANIFEST_KEYS = new Set(["version", "entityId", "states", "failures"]);
 const STATE_KEYS = new Set([
   "path",
   "contentHash",
+  "leftover",
   "codeHash",
   "paramsHash",
   "inputHashes",
@@ -55,6 +62,7 @@ const FAILURE_KEYS = new Set([
   "signature",
   "inputHashes",
   "envHashes",
+  "log",
 ]);
 
 /** The text of a manifest's file: canonical JSON and a final newline; `failures` left out when there are none. */
@@ -111,10 +119,13 @@ export function stateRecordOf(value: unknown): StateRecord | undefined {
   const inputHashes = mapOf(value["inputHashes"], hashOrNullOf);
   const envHashes = optionalMapOf(value, "envHashes");
   const toolHashes = optionalMapOf(value, "toolHashes");
+  const { leftover } = value;
+  if (leftover !== undefined && (!isString(leftover) || contentHash !== null)) return undefined;
   if (inputHashes === undefined || envHashes === undefined || toolHashes === undefined) return undefined;
   return {
     path,
     contentHash,
+    ...(leftover === undefined ? {} : { leftover }),
     codeHash,
     paramsHash,
     inputHashes,
@@ -137,6 +148,8 @@ function failureRecordOf(value: unknown): FailureRecord | undefined {
   const inputHashes = mapOf(value["inputHashes"], hashOrNullOf);
   const envHashes = optionalMapOf(value, "envHashes");
   if (inputHashes === undefined || envHashes === undefined) return undefined;
+  const log = Object.hasOwn(value, "log") ? value["log"] : undefined;
+  if (log !== undefined && (!isString(log) || log.length > FAILURE_LOG_BYTES)) return undefined;
   return {
     error,
     category: category as ErrorCategory,
@@ -148,6 +161,7 @@ function failureRecordOf(value: unknown): FailureRecord | undefined {
     signature,
     inputHashes,
     ...(envHashes === "none" ? {} : { envHashes }),
+    ...(log === undefined ? {} : { log }),
   };
 }
 

@@ -22,6 +22,8 @@ export interface StateRecord {
   readonly path: RelPath;
   /** `null` for a skipped task: it ran and chose to make nothing. */
   readonly contentHash: ContentHash | null;
+  /** Only of a skipped task: the hash of an older result of ours that still lies there, until it is retracted. */
+  readonly leftover?: ContentHash;
   readonly codeHash: CodeHash;
   readonly paramsHash: string;
   readonly inputHashes: Readonly<Record<RelPath, ContentHash | null>>;
@@ -57,7 +59,12 @@ export interface FailureRecord {
   /** The inputs and reads of the failed attempt, so that the signature can be computed again. */
   readonly inputHashes: Readonly<Record<RelPath, ContentHash | null>>;
   readonly envHashes?: Readonly<Record<string, string>>;
+  /** The end of what the last attempt printed and logged, at most `FAILURE_LOG_BYTES`, secrets masked. Left out when there is nothing. */
+  readonly log?: string;
 }
+
+/** How much of what a failed attempt printed its record keeps, in bytes of UTF-8. */
+export const FAILURE_LOG_BYTES = 4096 as const;
 
 /**
  * `.millrace/manifests/<name>.json`: the truth about what was produced for one entity. JSON, keys sorted, 2 spaces, final newline.

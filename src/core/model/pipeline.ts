@@ -83,6 +83,8 @@ export interface TaskStage extends StageCommon {
   readonly durability: "process" | "sync";
   /** What happens to an output edited by hand: made again (the edit goes to the trash), or left alone. */
   readonly onEdit: "rebuild" | "keep";
+  /** What happens to an output whose source is gone: it goes to the trash, stays, or is removed for good. */
+  readonly onOrphan: "trash" | "keep" | "delete";
   /** For a sink: `changed` re-fires for changed inputs only, `always` for changed code too. */
   readonly rerun: "changed" | "always";
 }

@@ -19,6 +19,8 @@ export const PROBLEM_TITLES = {
   M135: "a state cannot be used",
   M140: "something is in the way of what is to be put back",
   M141: "a trash entry cannot be used",
+  M142: "nothing was cleaned",
+  M143: "a task is not quarantined",
   M199: "a call failed",
   M201: "a definition is not valid JSON",
   M202: "a key is not known",

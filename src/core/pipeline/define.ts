@@ -55,6 +55,7 @@ interface TaskDefinitionCommon extends StageDefinitionCommon {
   readonly tools?: Readonly<Record<string, string>>;
   readonly durability?: "process" | "sync";
   readonly onEdit?: "rebuild" | "keep";
+  readonly onOrphan?: "trash" | "keep" | "delete";
 }
 export interface TransformDefinition extends TaskDefinitionCommon {
   readonly type: "transform";

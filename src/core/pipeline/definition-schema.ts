@@ -48,6 +48,7 @@ export interface ParsedTask extends ParsedStage {
   readonly tools: Readonly<Record<string, string>>;
   readonly durability: "process" | "sync";
   readonly onEdit: "rebuild" | "keep";
+  readonly onOrphan: "trash" | "keep" | "delete";
   readonly rerun?: "changed" | "always" | undefined;
 }
 
@@ -248,6 +249,9 @@ function taskShape(node: z.ZodType) {
       .meta({ description: "What a result survives at once: the end of the process, or with `sync` a power cut too." }),
     onEdit: z.enum(["rebuild", "keep"]).default("rebuild").meta({
       description: "What happens to an output edited by hand: made again (the edit goes to the trash), or left alone.",
+    }),
+    onOrphan: z.enum(["trash", "keep", "delete"]).default("trash").meta({
+      description: "What happens to an output whose source is gone: it goes to the trash, stays, or is removed for good.",
     }),
   };
 }

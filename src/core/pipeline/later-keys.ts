@@ -1,7 +1,6 @@
 /** Keys of the design that a later release brings: refused with their own message, never read and ignored. */
 export const LATER_KEYS: ReadonlySet<string> = new Set([
   "resilience",
-  "onOrphan",
   "onMemberFailure",
   "onIncomplete",
   "when",

@@ -191,6 +191,7 @@ function taskOf(
     tools: parsed.tools,
     durability: parsed.durability,
     onEdit: parsed.onEdit,
+    onOrphan: parsed.onOrphan,
     rerun: parsed.rerun ?? "changed",
   };
 }

@@ -1,4 +1,4 @@
-import { type FailureRecord, HOPELESS, type StateRecord } from "../model/manifest.ts";
+import { ACCEPTED, type FailureRecord, HOPELESS, type StateRecord } from "../model/manifest.ts";
 import type { ContentHash, Evidence, ReasonCode, RelPath, Status, WallMs } from "../model/words.ts";
 
 /** What is known of one declared input when a task is judged. */
@@ -49,6 +49,9 @@ export interface TaskFacts {
   readonly isSink: boolean;
   readonly rerunSinkForCode: boolean;
   readonly keepEdits: boolean;
+  readonly onOrphan: "trash" | "keep" | "delete";
+  /** What the guard against large deletions or a person decided about this task's product. */
+  readonly retraction: "frozen" | "accepted" | undefined;
   readonly held: boolean;
   readonly forced: boolean;
   readonly nowMs: WallMs;
@@ -59,6 +62,8 @@ export interface Verdict {
   /** `none`: there is no such task (its input and its output are both gone). `due` marks work that may start now. */
   readonly status: Status | "none";
   readonly due: boolean;
+  /** What it left (its product, or only its records) is to be taken away once a second look has confirmed it. */
+  readonly retract: boolean;
   /** For `retrying`: when the next attempt is due. */
   readonly retryAt?: WallMs;
   readonly evidence: readonly Evidence[];
@@ -154,29 +159,24 @@ function keysOfBoth(a: Readonly<Record<string, string>>, b: Readonly<Record<stri
 /**
  * The verdict for a task: the first rule that applies decides.
  *
- * 1. An input is gone: `orphaned` when something was made of it, else there is no task.
- * 2. An input is made of something gone: `orphaned`, too.
+ * 1. An input is gone: `orphaned` while what was made of it is there, else there is no task.
+ * 2. An input is made of something gone: the same.
  * 3. An input failed: `blocked`; the last good output stays.
  * 4. An input is being written or made: `settling`, `waiting`.
- * 5. Nothing differs: `fresh`, or `skipped` when the run chose to make nothing.
+ * 5. Nothing differs: `fresh`, or `skipped` when the run chose to make nothing (`orphaned` while a file stays there).
  * 6. It failed under today's signature: `quarantined`, `failed` or `retrying` until it is due.
  * 7. Its node cannot run as it is written: `failed`.
  * 8. It is held, or its edited output is to be kept: `held`.
  * 9. It is due: `missing` when there is no output, else `stale`.
  */
 export function judge(facts: TaskFacts): Verdict {
-  const made = facts.record !== undefined || facts.outputHash !== undefined;
   const problem = (is: InputFact["is"]): InputFact[] => facts.inputs.filter((input) => input.is === is);
   const because = (inputs: readonly InputFact[]): string[] => inputs.map((input) => input.why);
 
-  const absent = problem("absent");
-  if (absent.length > 0) {
-    const orphaned = made && facts.outputHash !== undefined;
-    return { status: orphaned ? "orphaned" : "none", due: false, evidence: [], waitingFor: because(absent) };
+  for (const is of ["absent", "orphaned"] as const) {
+    const gone = problem(is);
+    if (gone.length > 0) return judgeLeft(facts, because(gone));
   }
-  const orphaned = problem("orphaned");
-  if (orphaned.length > 0)
-    return { status: made ? "orphaned" : "none", due: false, evidence: [], waitingFor: because(orphaned) };
 
   for (const [is, status] of NOT_READY) {
     const inputs = problem(is);
@@ -184,9 +184,47 @@ export function judge(facts: TaskFacts): Verdict {
     // A file that is still being written is no upstream work: what it will hold is not known yet.
     const upstream =
       is === "settling" ? [] : inputs.map((input) => ({ code: "upstream-stale" as const, subject: input.path }));
-    return { status, due: false, evidence: [...findEvidence(facts), ...upstream], waitingFor: because(inputs) };
+    const evidence = [...findEvidence(facts), ...upstream];
+    return { status, due: false, retract: false, evidence, waitingFor: because(inputs) };
   }
   return judgeReady(facts, findEvidence(facts));
+}
+
+const FROZEN =
+  'too much would go at once, so it is kept: bring the files back, or let it go with "millrace accept --deletions"';
+
+/** What a task left that has lost its input, or that chose to make nothing, and whether it goes. */
+function judgeLeft(facts: TaskFacts, why: readonly string[]): Verdict {
+  const { record, outputHash, failure, retraction } = facts;
+  const nothing = { due: false, evidence: [] };
+  if (outputHash === undefined) {
+    const hasRecords = record !== undefined || failure !== undefined;
+    return { ...nothing, status: "none", retract: hasRecords, waitingFor: why };
+  }
+  const stays = whyLeft(facts, outputHash);
+  const told = stays ?? (retraction === "frozen" ? FROZEN : undefined);
+  const waitingFor = told === undefined ? why : [...why, told];
+  return { ...nothing, status: "orphaned", retract: stays === undefined, waitingFor };
+}
+
+/** Why a file that is left over stays where it is; `undefined` when it is our own, unchanged, and to be taken away. */
+function whyLeft({ record, onOrphan }: TaskFacts, outputHash: ContentHash): string | undefined {
+  if (record?.runId === ACCEPTED) return "its output was accepted as it is, so it stays: remove it by hand";
+  const ours = record && (record.contentHash ?? record.leftover);
+  if (ours === undefined)
+    return "Millrace did not write the file in its output's place, so it stays: remove it by hand";
+  if (ours !== outputHash) return "its output was edited by hand, so it stays: remove it by hand";
+  return onOrphan === "keep" ? '"onOrphan" keeps its output' : undefined;
+}
+
+/** The node ran and made nothing: an older result goes, what somebody else put there is shown. */
+function judgeSkipped(facts: TaskFacts, evidence: readonly Evidence[]): Verdict {
+  if (facts.outputHash === undefined) {
+    const retract = facts.record?.leftover !== undefined;
+    return { status: "skipped", due: false, retract, evidence, waitingFor: [] };
+  }
+  const left = judgeLeft(facts, ["its stage chose to make nothing of its input"]);
+  return left.retract ? { ...left, status: "skipped" } : left;
 }
 
 const NOT_READY = [
@@ -218,16 +256,16 @@ function judgeFailure(
 
 function judgeReady(facts: TaskFacts, evidence: readonly Evidence[]): Verdict {
   if (evidence.length === 0) {
-    const status = facts.record?.contentHash === null ? "skipped" : "fresh";
-    return { status, due: false, evidence, waitingFor: [] };
+    if (facts.record?.contentHash === null) return judgeSkipped(facts, evidence);
+    return { status: "fresh", due: false, retract: false, evidence, waitingFor: [] };
   }
+  const stands = { due: false, retract: false, evidence };
   const { failure } = facts;
   const failed = failure && facts.sameFailure ? judgeFailure(facts, failure) : undefined;
-  if (failed) return { evidence, waitingFor: [], ...failed };
-  if (!facts.code)
-    return { status: "failed", due: false, evidence, waitingFor: ["the node cannot run as it is written"] };
-  if (keepsEdit(facts)) return { status: "held", due: false, evidence, waitingFor: [KEPT_EDIT] };
-  if (facts.held) return { status: "held", due: false, evidence, waitingFor: [HELD] };
+  if (failed) return { ...stands, waitingFor: [], ...failed };
+  if (!facts.code) return { ...stands, status: "failed", waitingFor: ["the node cannot run as it is written"] };
+  if (keepsEdit(facts)) return { ...stands, status: "held", waitingFor: [KEPT_EDIT] };
+  if (facts.held) return { ...stands, status: "held", waitingFor: [HELD] };
   const missing = facts.outputHash === undefined && facts.record?.contentHash !== null;
-  return { status: missing ? "missing" : "stale", due: true, evidence, waitingFor: [] };
+  return { ...stands, status: missing ? "missing" : "stale", due: true, waitingFor: [] };
 }

@@ -55,6 +55,8 @@ export async function isStale(store: StateStore, query: StalenessQuery): Promise
     isSink: false,
     rerunSinkForCode: false,
     keepEdits: false,
+    onOrphan: "trash",
+    retraction: undefined,
     held: false,
     forced: false,
     nowMs: store.ports.clock.wallMs(),

@@ -45,6 +45,7 @@ describe("the JSON Schema", () => {
     "tools",
     "durability",
     "onEdit",
+    "onOrphan",
   ];
   test.each<[string, Schema | undefined, readonly string[]]>([
     [

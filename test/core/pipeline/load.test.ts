@@ -117,6 +117,7 @@ describe("what is left out has the default of the design", () => {
       tools: {},
       durability: "process",
       onEdit: "rebuild",
+      onOrphan: "trash",
       rerun: "changed",
     });
   });
@@ -188,6 +189,7 @@ describe("every key does what it says", () => {
       tools: { magick: "magick --version" },
       durability: "sync",
       onEdit: "keep",
+      onOrphan: "delete",
     };
     expect(task({ ...more, name: "Out", description: "d", validation: { json: true, matches: "^ok" } })).toMatchObject({
       ...more,
@@ -451,7 +453,7 @@ describe("bad definitions", () => {
 });
 
 describe("what belongs to later releases is refused, never ignored", () => {
-  test.each(["onOrphan", "onMemberFailure", "onIncomplete", "when", "maxDelay"])("%s", (key) => {
+  test.each(["onMemberFailure", "onIncomplete", "when", "maxDelay"])("%s", (key) => {
     expect(messages(withTask({ [key]: "x" }))).toEqual([
       `M212 "${key}" is not in this release | remove "${key}"; a later release brings it`,
     ]);

@@ -42,6 +42,8 @@ function facts(other: Partial<TaskFacts> = {}): TaskFacts {
     isSink: false,
     rerunSinkForCode: false,
     keepEdits: false,
+    onOrphan: "trash",
+    retraction: undefined,
     held: false,
     forced: false,
     nowMs: Date.parse("2026-01-01T00:00:30.000Z"),
