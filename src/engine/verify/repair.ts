@@ -1,6 +1,7 @@
 import { documentText } from "../../core/model/document-json.ts";
 import { formatManifest, isPathInRoot } from "../../core/model/manifest-json.ts";
 import type { RelPath } from "../../core/model/words.ts";
+import type { Task } from "../../core/plan/topology.ts";
 import type { VerifyFinding } from "../control.ts";
 import { sourceRecord } from "../commit.ts";
 import { isDiskError } from "../disk-error.ts";
@@ -88,10 +89,16 @@ function lookAgain({ path }: VerifyFinding, root: Root): boolean {
 function lookAtStray(finding: VerifyFinding, root: Root): boolean {
   const task = root.stages.topology.producerTask(finding.path);
   if (task === undefined) return false;
-  const comes = task.inputs.every((input) => root.ports.reader.look(input.path).is !== "absent");
-  const recorded = Object.hasOwn(root.book.get(task.entity.id).states, task.stage.pattern.text);
   lookAgain(finding, root);
-  return comes || recorded || task.inputs.every((input) => root.stages.topology.producerTask(input.path) !== undefined);
+  return hasInputs(task, root);
+}
+
+/** Are the task's inputs there, or will they be made? */
+function hasInputs(task: Task, root: Root): boolean {
+  return task.inputs.every(({ path }) => {
+    const producer = root.stages.topology.producerTask(path);
+    return root.ports.reader.look(path).is !== "absent" || (producer !== undefined && hasInputs(producer, root));
+  });
 }
 
 function removeTemp({ path }: VerifyFinding, root: Root): boolean {
