@@ -71,6 +71,7 @@ const MAPS: Readonly<Record<string, string>> = {
   rescans: "cause",
   results: "result",
   states: "pattern",
+  "roots[].states": "state",
   failures: "pattern",
   inputHashes: "path",
   envHashes: "name",
@@ -82,7 +83,7 @@ const NESTED_IN_TASKS = /^(tasks\[\]|task)\./;
 function fieldsOf(value: unknown, path = ""): string[] {
   if (Array.isArray(value)) return value.flatMap((item) => (isObject(item) ? fieldsOf(item, `${path}[]`) : []));
   if (!isObject(value)) return [];
-  const map = MAPS[path.split(".").at(-1) ?? ""];
+  const map = MAPS[path] ?? MAPS[path.split(".").at(-1) ?? ""];
   return Object.entries(value).flatMap(([key, item]) => {
     const field = `${path === "" ? "" : `${path}.`}${map === undefined ? key : `<${map}>`}`;
     return [...(map !== undefined && isObject(item) ? [] : [field]), ...fieldsOf(item, field)];
@@ -117,6 +118,7 @@ describe("docs/cli-json.md", () => {
     ["hold x", "retry, invalidate, accept, hold, release"],
     ["validate", "validate"],
     ["doctor", "doctor"],
+    ["verify", "verify"],
     ["init", "init, new"],
     ["version", "version"],
   ])("every field of %s is documented, and every documented field is there", async (line, heading) => {
