@@ -7,6 +7,7 @@ import type {
   Clock,
   Log,
   RescanCause,
+  Scan,
   ScanProblem,
   Scanner,
   WatchBase,
@@ -19,6 +20,8 @@ import type { StagesInForce } from "./stages.ts";
 
 /** A reconcile scan may use one part in so many of one core. */
 const SCAN_SHARE = 20;
+/** How soon a scan that failed is tried again, in milliseconds. */
+const FAILED_AGAIN_MS = 10_000;
 
 const HINTS: Readonly<Record<ScanProblem["kind"], string>> = {
   unreadable: "let the user that runs Millrace read it, or name it in .millraceignore",
@@ -74,7 +77,8 @@ export class Scans {
   /** Milliseconds between reconcile scans: the shortest `scanInterval`, stretched to keep a scan's share of a core small. */
   get intervalMs(): number {
     const wanted = Math.min(...this.#from.stages().topology.pipelines.map((pipeline) => pipeline.scanIntervalMs));
-    return Math.max(Number.isFinite(wanted) ? wanted : 600_000, this.#lastMs * SCAN_SHARE);
+    const regular = Math.max(Number.isFinite(wanted) ? wanted : 600_000, this.#lastMs * SCAN_SHARE);
+    return this.#problems.some(({ code }) => code === "M514") ? Math.min(regular, FAILED_AGAIN_MS) : regular;
   }
 
   /** Lets the watcher tell. Resolves when its events are really delivered. */
@@ -161,9 +165,10 @@ export class Scans {
 
   /** `undefined` when the root was gone at the end: then what was seen on the way says nothing. */
   async #compare(bases: readonly WatchBase[]): Promise<{ readonly problems: readonly ScanProblem[] } | undefined> {
-    const { scanner, table, stages, clock, hint, isHere } = this.#from;
+    const { table, stages, clock, hint, isHere } = this.#from;
     try {
-      const found = await scanner.scan(bases);
+      const found = await this.#scanNow(bases);
+      if (!found) return undefined;
       const different = await findDifferences(found, bases, table, stages().topology, clock);
       if (!isHere()) return undefined;
       if (!this.#closed) hint(different);
@@ -171,6 +176,21 @@ export class Scans {
     } catch (error) {
       if (isDiskError(error) && !isHere()) return undefined;
       throw error;
+    }
+  }
+
+  /** `undefined` when the scanner failed: that stands as a problem until a scan of everything succeeds; the next one comes as ever. */
+  async #scanNow(bases: readonly WatchBase[]): Promise<Scan | undefined> {
+    const { scanner, isHere } = this.#from;
+    try {
+      return await scanner.scan(bases);
+    } catch (error) {
+      if (!isHere()) return undefined;
+      const why = error instanceof Error ? error.message : String(error);
+      const hint = "nothing is taken for gone; it is tried again at the next scan (mend what the message names)";
+      const failed = problem("M514", `a scan of the root failed: ${why}`, hint);
+      this.#takeProblems([...this.#problems.filter(({ code }) => code !== "M514"), failed]);
+      return undefined;
     }
   }
 

@@ -1,8 +1,9 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { reserveOf } from "../../src/engine/machine-trouble.ts";
 import { statusOfRoot } from "../../src/engine/status.ts";
 import { echo, EngineRig } from "../support/engine-rig.ts";
 import { diskError } from "../support/memory-disk.ts";
+import { MemoryScanner } from "../support/memory-scanner.ts";
 
 const MB = 1024 * 1024;
 const WRITES = new Set(["write", "rename", "copy", "makeFolders", "sync"]);
@@ -135,5 +136,36 @@ describe("a result that is larger than the room", () => {
     expect(rig.attempts("upper").filter((row) => row.entity === "large" && row.result === "interrupted")).toHaveLength(
       3,
     );
+  });
+});
+
+describe("a scanner that fails", () => {
+  test("is told as a problem, takes nothing for gone, and is asked again soon", async () => {
+    const scan = vi.spyOn(MemoryScanner.prototype, "scan");
+    const rig = await new EngineRig([echo()]).start();
+    rig.write("input/1.txt", "a");
+    await rig.quiet();
+    scan.mockRejectedValue(diskError("EIO", "/project/state"));
+    await rig.pass(700_000);
+    expect(rig.root.problems).toMatchObject([{ code: "M514" }]);
+    expect(rig.logged.filter((line) => line.includes("a scan of the root failed"))).toHaveLength(1);
+    expect([rig.faults, rig.status("output/1.txt")]).toEqual([[], "fresh"]);
+    rig.put("input/2.txt", "unseen");
+    scan.mockRestore();
+    await rig.pass(10_000);
+    await rig.quiet();
+    expect([rig.root.problems, rig.text("output/2.txt")]).toEqual([[], "out(UNSEEN)"]);
+  });
+
+  test("does not end the start", async () => {
+    const scan = vi.spyOn(MemoryScanner.prototype, "scan").mockRejectedValue(new Error("the thread ended"));
+    const rig = new EngineRig([echo()]);
+    rig.put("input/1.txt", "a");
+    await rig.start();
+    expect(rig.root.problems).toMatchObject([{ code: "M514" }]);
+    scan.mockRestore();
+    await rig.pass(10_000);
+    await rig.quiet();
+    expect(rig.text("output/1.txt")).toBe("out(A)");
   });
 });
