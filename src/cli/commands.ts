@@ -322,10 +322,14 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: "accept",
     group: "Decide:",
     summary: "take outputs as they are now for the right ones",
-    details: "For an output that was edited by hand, is a foreign file, or was made by older code.",
-    args: [SOME_TARGETS],
-    flags: [],
-    examples: [["accept output/001.json", "keep this edit"]],
+    details:
+      "For an output that was edited by hand, is a foreign file, or was made by older code.\nWith --deletions: takes away what was kept because too much would have gone at once.",
+    args: [{ form: "[targets...]", text: TARGETS_TEXT, isTarget: true }],
+    flags: [{ flags: "--deletions", text: "let the frozen deletions go, of all roots; takes no targets" }],
+    examples: [
+      ["accept output/001.json", "keep this edit"],
+      ["accept --deletions", "yes, all these files were to go"],
+    ],
     load: async () => (await import("./commands/change.ts")).accept,
   },
   {
@@ -345,6 +349,63 @@ export const COMMANDS: readonly CommandSpec[] = [
     flags: [],
     examples: [["release echo#output", "what hold stopped"]],
     load: async () => (await import("./commands/change.ts")).release,
+  },
+  {
+    name: "quarantine",
+    group: "Decide:",
+    summary: "what failed for the last time and is set aside",
+    details:
+      "list (left out: the same), show (the error, what it printed, its inputs, a line to try it by hand) or retry.\nA change of its inputs or its code frees a task, too.",
+    args: [
+      { form: "[action]", text: "list, show or retry (list)", words: ["list", "show", "retry"] },
+      { form: "[targets...]", text: `${TARGETS_TEXT} (everything)`, isTarget: true },
+    ],
+    flags: [limit(1000)],
+    examples: [
+      ["quarantine", "one line each"],
+      ["quarantine show output@001", "all about one"],
+      ["quarantine retry output", "those of a stage, after its cause is mended"],
+    ],
+    load: async () => (await import("./commands/quarantine.ts")).run,
+  },
+  {
+    name: "trash",
+    group: "Decide:",
+    summary: "what was moved aside: see it, put it back, remove it",
+    details:
+      "list (left out: the same), restore or empty. What is in the trash for 7 days is removed by itself.\nNothing is overwritten: where something is by now, restore refuses.",
+    args: [
+      { form: "[action]", text: "list, restore or empty (list)", words: ["list", "restore", "empty"] },
+      {
+        form: "[targets...]",
+        text: "a path, the name of an entry, a task, a stage, or a glob over these (everything)",
+      },
+    ],
+    flags: [
+      { flags: "--older-than <time>", text: "with empty: only what has been there so long", parse: parseDuration },
+      { flags: "--yes", text: "with empty: without a question" },
+      limit(1000),
+    ],
+    examples: [
+      ["trash", "what is in it, the newest first"],
+      ["trash restore output/001.json", "back where it was"],
+      ["trash empty --older-than 2d --yes", "for a script"],
+    ],
+    load: async () => (await import("./commands/trash.ts")).run,
+  },
+  {
+    name: "clean",
+    group: "Decide:",
+    summary: "products of stages that no definition has any more",
+    details:
+      "Lists them; on a terminal asks, then moves them to the trash with their records. What was changed since is left alone.\nRefuses while a definition has an error: it might own them.",
+    args: [],
+    flags: [{ flags: "--yes", text: "move them to the trash without a question" }],
+    examples: [
+      ["clean", "what there is"],
+      ["clean --yes --json", "for a script"],
+    ],
+    load: async () => (await import("./commands/clean.ts")).run,
   },
 ];
 

@@ -168,6 +168,17 @@ describe("commands that change something", () => {
     expect(none.err).toContain('error M101  hold left "output@009" alone: there is no such task');
   });
 
+  test("accept --deletions lets the frozen ones go, and takes no targets", async () => {
+    const { calls, out, code } = await millrace("accept --deletions");
+    expect([code, calls]).toEqual([0, ["openProject write /project", "acceptDeletions {}", "close"]]);
+    expect(out).toContain("2 results are taken away now");
+    for (const line of ["accept", "accept --deletions output@001"]) {
+      const refused = await millrace(line);
+      expect([refused.code, refused.calls]).toEqual([2, []]);
+      expect(refused.err).toContain("--deletions");
+    }
+  });
+
   test("-q leaves out what went well", async () => {
     expect((await millrace("hold a -q", { control: after({ refused: [] }) })).out).toBe("");
   });

@@ -10,10 +10,19 @@ async function screen(line: string, setting: Parameters<typeof millrace>[1] = {}
   return out.trimEnd().split("\n");
 }
 
+const FROZEN = [
+  "FROZEN  42 results are kept since 2026-11-20 12:59:00Z: too many gone at once",
+  "  21 of 40 sources of input/{id}.txt (echo#input) vanished: more than half",
+  "  transformed@101, output@101, transformed@102 and 39 more",
+  "  do: bring the files back; or, when it was meant: millrace accept --deletions",
+];
+
 describe("status", () => {
   test("shows the daemon, the watcher, aligned counts and the failing tasks, in 80 columns", async () => {
     const lines = await screen("status");
     expect(lines).toEqual([
+      ...FROZEN,
+      "",
       "state/  daemon pid 4711 on mill, up 2 h",
       "        watcher live, 12 folders, canary 3 s ago",
       "        scan every 10 min; next retry in 42 s",
@@ -81,6 +90,7 @@ describe("status", () => {
       roots: [
         {
           ...sample.STATUS.roots[0]!,
+          frozen: null,
           daemon: null,
           watcher: null,
           nextRetryAt: null,
@@ -109,6 +119,7 @@ describe("status", () => {
       roots: [
         {
           ...root,
+          frozen: null,
           asOf: null,
           watcher: {
             ...root.watcher!,
@@ -278,13 +289,14 @@ test("logs name the attempt above what it printed", async () => {
 
 describe("run", () => {
   const summary = async (report: Partial<RunReport>) => {
-    const quiet = { ...sample.RUN, unsettled: [], trouble: [], ...report };
+    const quiet = { ...sample.RUN, retracted: 0, frozen: null, unsettled: [], trouble: [], ...report };
     return screen("run", { door: { runOnce: async () => ok(quiet) } });
   };
 
   test("sums up in one line, then shows what needs eyes", async () => {
     expect(await screen("run")).toEqual([
-      "2 ran, 1 failed, 3 fresh, 1 retrying",
+      "2 ran, 1 failed, 4 taken away, 3 fresh, 1 retrying",
+      ...FROZEN,
       "  not settled  input/big.txt  (still being written; see --settle-timeout)",
       "  retrying  transformed@003  attempt 2 of 7, next in 42 s",
       "            the node threw: boom",
@@ -297,6 +309,7 @@ describe("run", () => {
     ["nothing to do: 4 fresh", { results: {}, counts: { fresh: 4 }, failed: false }],
     ["nothing to do: there are no files for any stage yet", { results: {}, counts: {}, failed: false }],
     ["nothing could run: 4 fresh, 1 quarantined", { results: {}, counts: { fresh: 4, quarantined: 1 }, failed: true }],
+    ["2 taken away, 4 fresh", { results: {}, counts: { fresh: 4 }, retracted: 2, failed: false }],
     ["1 ran, 1 failed, 0 fresh", { results: { ran: 1, failed: 1 }, counts: { failed: 1 }, failed: true }],
   ])("says %j", async (expected, report) => {
     expect(await summary(report)).toEqual([expected]);

@@ -1,6 +1,6 @@
 import type { RunReport } from "../../engine/control.ts";
 import type { Screen } from "../context.ts";
-import { countWords, troubleLines } from "./task-lines.ts";
+import { countWords, frozenLines, troubleLines } from "./task-lines.ts";
 
 const RESULTS = ["ran", "unchanged", "skipped", "failed", "interrupted", "dropped"] as const;
 
@@ -12,6 +12,7 @@ export function runScreen(report: RunReport, screen: Screen): string[] {
 /** What needs eyes after a run: files that did not settle, and failing tasks. */
 export function attentionLines(report: RunReport, screen: Screen): string[] {
   return [
+    ...frozenLines(report.frozen, screen),
     ...report.unsettled.map(
       (path) =>
         `  ${screen.style.warn("not settled")}  ${path}  ${screen.style.dim("(still being written; see --settle-timeout)")}`,
@@ -21,15 +22,18 @@ export function attentionLines(report: RunReport, screen: Screen): string[] {
 }
 
 /** `2 ran, 0 failed, 3 fresh`, or `nothing to do: 4 fresh`. Zeros of other words are left out. */
-function summaryLine({ results, counts, failed }: RunReport): string {
+function summaryLine({ results, counts, failed, retracted }: RunReport): string {
+  const goneWords = retracted === 0 ? [] : [`${retracted} taken away`];
   const attempts = RESULTS.some((word) => (results[word] ?? 0) > 0);
-  if (!attempts && Object.values(counts).every((count) => count === 0) && !failed)
+  if (!attempts && Object.values(counts).every((count) => count === 0) && !failed && retracted === 0)
     return "nothing to do: there are no files for any stage yet";
+  if (!attempts && retracted > 0) return [...goneWords, countWords(counts)].join(", ");
   if (!attempts) return `${failed ? "nothing could run" : "nothing to do"}: ${countWords(counts)}`;
   const did = RESULTS.filter((word) => word === "ran" || word === "failed" || (results[word] ?? 0) > 0);
   const rest = countWords(counts, ["fresh", ...(results.failed === undefined ? [] : (["failed"] as const))]);
   return [
     ...did.map((word) => `${results[word] ?? 0} ${word}`),
+    ...goneWords,
     `${counts.fresh ?? 0} fresh`,
     ...(rest === "nothing" ? [] : [rest]),
   ].join(", ");

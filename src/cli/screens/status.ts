@@ -1,11 +1,10 @@
 import { STATUSES } from "../../core/model/words.ts";
 import type { IncidentReport, RootReport, StatusReport } from "../../engine/control.ts";
-import type { WatchHealth } from "../../ports.ts";
 import type { Screen } from "../context.ts";
 import { displayWidth } from "../safe-text.ts";
 import { alignRows, type Cell } from "../table.ts";
 import { agoWords, inWords, spanWords } from "../time-words.ts";
-import { countWords, errorLines, troubleLines } from "./task-lines.ts";
+import { countWords, errorLines, frozenLines, troubleLines } from "./task-lines.ts";
 
 /** `millrace status`: one block per root. */
 export function statusScreen(report: StatusReport, screen: Screen): string[] {
@@ -14,7 +13,16 @@ export function statusScreen(report: StatusReport, screen: Screen): string[] {
 }
 
 function rootLines(root: RootReport, screen: Screen): string[] {
-  return [...headLines(root, screen), "", ...stageLines(root, screen), "", ...troublePart(root, screen)];
+  const frozen = frozenLines(root.frozen, screen);
+  return [
+    ...frozen,
+    ...(frozen.length > 0 ? [""] : []),
+    ...headLines(root, screen),
+    "",
+    ...stageLines(root, screen),
+    "",
+    ...troublePart(root, screen),
+  ];
 }
 
 function headLines(root: RootReport, screen: Screen): string[] {
@@ -40,17 +48,6 @@ function headLines(root: RootReport, screen: Screen): string[] {
   if (root.paused !== null)
     lines.push(style.bad(`paused ${root.paused.code}  ${root.paused.message}`), `  do: ${root.paused.hint}`);
   return lines;
-}
-
-/** How it watches, and when that was last proved. */
-function watcherWords({ mode, reason, watchedFolders, canary }: WatchHealth, { style, nowMs }: Screen): string {
-  const parts = [`watcher ${mode}`, `${watchedFolders} ${watchedFolders === 1 ? "folder" : "folders"}`];
-  if (canary !== null) {
-    const when = canary.at === null ? "none yet" : agoWords(canary.at, nowMs);
-    parts.push(canary.ok ? `canary ${when}` : `canary lost (last ${when})`);
-  }
-  const words = parts.join(", ");
-  return mode === "live" ? words : style.warn(`${words}: ${reason}`);
 }
 
 /** How it watches, and when that was last proved. */

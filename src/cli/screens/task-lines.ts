@@ -1,8 +1,8 @@
 import { STATUSES, type Evidence, type Status } from "../../core/model/words.ts";
-import type { StatusCounts, TroubleReport } from "../../engine/control.ts";
+import type { FrozenReport, StatusCounts, TroubleReport } from "../../engine/control.ts";
 import type { Screen } from "../context.ts";
 import { cut } from "../safe-text.ts";
-import { inWords } from "../time-words.ts";
+import { inWords, timeWords } from "../time-words.ts";
 
 /** A hash as people compare it: its first eight digits and `..`; whole with `-v`; `absent` where there was nothing. */
 export function hashWords(hash: string | null | undefined, verbose: boolean): string {
@@ -70,4 +70,26 @@ export function errorLines(error: string, indent: string, screen: Screen): strin
   const lines = error.split("\n").filter((line) => line.trim() !== "");
   const shown = screen.verbose ? lines : lines.slice(0, 1);
   return shown.map((line) => indent + cut(line, screen.width - indent.length));
+}
+
+/** Deletions that wait for a person: what, why, and both ways out. */
+export function frozenLines(frozen: FrozenReport | null, screen: Screen): string[] {
+  if (frozen === null) return [];
+  const { total, why, examples, since } = frozen;
+  const results = total === 1 ? "1 result is" : `${total} results are`;
+  const more = total > examples.length ? ` and ${total - examples.length} more` : "";
+  return [
+    screen.style.bad(`FROZEN  ${results} kept since ${timeWords(since)}: too many gone at once`),
+    ...why.map((sentence) => `  ${sentence}`),
+    screen.style.dim(`  ${examples.join(", ")}${more}`),
+    "  do: bring the files back; or, when it was meant: millrace accept --deletions",
+  ];
+}
+
+/** A size for people: `812 B`, `4.2 KB`, `1.5 GB` (1 KB is 1024 bytes). */
+export function sizeWords(bytes: number): string {
+  const units = ["B", "KB", "MB", "GB", "TB"];
+  let [size, unit] = [bytes, 0];
+  for (; size >= 1024 && unit < units.length - 1; unit++) size /= 1024;
+  return `${unit === 0 ? size : size.toFixed(1)} ${units[unit]}`;
 }
