@@ -567,6 +567,8 @@ export interface NodeRunner {
   laneOf(work: StageWork): Job["lane"];
   /** Runs every request; emits each outcome once, in any order, then resolves. Never rejects for what a node does. */
   run(requests: readonly AttemptRequest[], emit: (outcomes: readonly AttemptOutcome[]) => void): Promise<void>;
+  /** One line for a shell that does by hand what an attempt would do; `undefined` where no such line can be written. */
+  byHand?(request: AttemptRequest): string | undefined;
   /** Stops one attempt; its outcome is `interrupted`. */
   cancel(attemptId: string): void;
   /** Stops everything and frees workers. */

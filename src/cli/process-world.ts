@@ -1,5 +1,6 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { createInterface } from "node:readline/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { isatty } from "node:tty";
 import type { EngineDoor } from "./engine-door.ts";
@@ -25,6 +26,10 @@ export function processWorld(openDoor: () => Promise<EngineDoor>): World {
     outClosed: closed.signal,
     nowMs: () => Date.now(),
     sleep: (ms, signal) => delay(ms, undefined, { signal }).catch(() => undefined),
+    get canAsk() {
+      return isatty(0) && isatty(2);
+    },
+    ask,
     listenForInterrupts,
     openDoor,
   };
@@ -50,6 +55,17 @@ function outputOf(stream: NodeJS.WriteStream, fd: number, closed: AbortSignal | 
       return stream.columns > 0 ? stream.columns : 80;
     },
   };
+}
+
+async function ask(question: string): Promise<string> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    // Nothing typed and the terminal closed: nobody answered.
+    const closed = new Promise<string>((resolve) => terminal.once("close", () => resolve("")));
+    return await Promise.race([terminal.question(question), closed]);
+  } finally {
+    terminal.close();
+  }
 }
 
 function listenForInterrupts(): Interrupts {

@@ -1,10 +1,10 @@
 import { InvalidArgumentError } from "commander";
 
-const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** A length of time in milliseconds from `500ms`, `30s`, `5m`, `1h`; a number without a unit is seconds. */
+/** A length of time in milliseconds from `500ms`, `30s`, `5m`, `1h`, `7d`; a number without a unit is seconds. */
 export function parseDuration(text: string): number {
-  const found = /^([0-9]{1,9}(?:\.[0-9]{1,3})?)(ms|s|m|h)?$/.exec(text);
+  const found = /^([0-9]{1,9}(?:\.[0-9]{1,3})?)(ms|s|m|h|d)?$/.exec(text);
   if (found === null) throw new InvalidArgumentError('write a time with its unit, such as "500ms", "30s" or "5m"');
   return Math.round(Number(found[1]) * (UNITS_MS[found[2] ?? "s"] ?? NaN));
 }

@@ -43,6 +43,10 @@ export interface World {
   nowMs(): number;
   /** Resolves after so long, or at once when the signal aborts. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
+  /** Whether a person sits at a terminal who can be asked. */
+  readonly canAsk: boolean;
+  /** Asks on stderr and gives the line that was typed; empty when nobody answered. */
+  ask(question: string): Promise<string>;
   listenForInterrupts(): Interrupts;
   openDoor(): Promise<EngineDoor>;
 }

@@ -1,6 +1,7 @@
 import { basename } from "node:path/posix";
 import type { ErrorCategory, FailureRecord, Manifest, StateRecord } from "../core/model/manifest.ts";
-import { ACCEPTED, HOPELESS, SOURCE_CODE_HASH } from "../core/model/manifest.ts";
+import { ACCEPTED, FAILURE_LOG_BYTES, HOPELESS, SOURCE_CODE_HASH } from "../core/model/manifest.ts";
+import { tailOf } from "../core/model/text-tail.ts";
 import type { AbsPath, ContentHash, EntityId, RelPath } from "../core/model/words.ts";
 import { entityIdOf } from "../core/pattern/pattern.ts";
 import type { Row } from "../core/plan/state-table.ts";
@@ -373,6 +374,7 @@ export class Committer {
       signature,
       inputHashes,
       ...(isEmpty(envHashes) ? {} : { envHashes }),
+      ...(outcome.log === "" ? {} : { log: tailOf(outcome.log, FAILURE_LOG_BYTES) }),
     };
     book.put(withEntry(manifest, "failures", pattern, failure));
     return { is: "failed", error, category, retryAt: failure.nextRetryAt };

@@ -84,7 +84,11 @@ async function openHere(
     mode === "read" ? (owners.get(root.ports.root)?.current() ?? null) : null;
   const full = new RootsControl(
     roots.map((opened) => opened.root),
-    { owner: ownerOf, ignored: (root) => roots.find((opened) => opened.root === root)!.ignored },
+    {
+      owner: ownerOf,
+      ignored: (root) => roots.find((opened) => opened.root === root)!.ignored,
+      defined: (root) => project.roots.find((of) => of.root === root.ports.root)?.pipelines ?? [],
+    },
   );
   const control = mode === "write" ? full : readingControl(full, roots, project, ownerOf);
   const close = async (): Promise<void> => {

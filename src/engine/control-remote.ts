@@ -21,6 +21,8 @@ export const CALLS: readonly (keyof Control)[] = [
   "trash",
   "restore",
   "emptyTrash",
+  "clean",
+  "quarantine",
   "run",
   "repair",
 ];

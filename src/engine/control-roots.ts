@@ -5,10 +5,12 @@ import { namesStage, parseTarget } from "../core/plan/targets.ts";
 import type { Task } from "../core/plan/topology.ts";
 import type { AttemptRow, Controls, Owner } from "../ports.ts";
 import { acceptTasks } from "./accept.ts";
+import { cleanRoots, type DefinedOf } from "./clean.ts";
 import type * as Shape from "./control.ts";
 import { graphOf } from "./graph.ts";
 import { withEntry } from "./manifest-book.ts";
 import { historyOf, logsOf, pastAttempts } from "./past-attempts.ts";
+import { notQuarantined, quarantined } from "./quarantine.ts";
 import { explainTask, summaryOf, taskReport, verdictOf } from "./reports.ts";
 import type { Root } from "./root.ts";
 import { runRoots } from "./run.ts";
@@ -23,6 +25,8 @@ export interface ControlOptions {
   /** Who holds each root: ourselves in a daemon, nobody when opened for looking. */
   readonly owner: (root: Root) => Owner | null;
   readonly ignored: (root: Root) => IgnoreTest;
+  /** Every definition of a root, those that are switched off too; left out: those in force. */
+  readonly defined?: DefinedOf;
 }
 
 /** The control calls over roots that are open in this process. */
@@ -151,9 +155,16 @@ export class RootsControl implements Shape.Control {
 
   // ------------------------------------------------------------ changing
 
-  async retry({ targets }: { readonly targets: readonly string[] }): Promise<Result<Shape.ActionReport>> {
-    const found = this.#finder.find(targets);
+  async retry({
+    targets,
+    only,
+  }: {
+    readonly targets: readonly string[];
+    readonly only?: "quarantined";
+  }): Promise<Result<Shape.ActionReport>> {
+    const found = this.#finder.find(targets, (status) => only === undefined || status === only);
     if (!found.ok) return found;
+    if (only !== undefined && found.value.length === 0) return fail(notQuarantined(targets));
     const changed: string[] = [];
     const refused: { target: string; why: string }[] = [];
     for (const { root, task } of found.value) {
@@ -270,6 +281,17 @@ export class RootsControl implements Shape.Control {
 
   emptyTrash({ olderThanMs }: { readonly olderThanMs: number }): Promise<Result<Shape.ActionReport>> {
     return Promise.resolve(emptyTrash(this.#roots, olderThanMs));
+  }
+
+  clean({ remove = false }: { readonly remove?: boolean }): Promise<Result<Shape.CleanReport>> {
+    return cleanRoots(this.#roots, this.#options.defined ?? ((root) => root.stages.topology.pipelines), remove);
+  }
+
+  async quarantine(query: {
+    readonly targets?: readonly string[];
+    readonly limit?: number;
+  }): Promise<Result<Shape.QuarantineReport>> {
+    return quarantined(this.#finder, query);
   }
 
   run(query: { readonly settleTimeoutMs?: number; readonly wait?: boolean }): Promise<Result<Shape.RunReport>> {

@@ -144,6 +144,10 @@ export interface ExplainReport {
   }[];
   readonly output: { readonly path: RelPath; readonly recorded: string | null; readonly now: string | null };
   readonly code: { readonly recorded: string | null; readonly now: string | null };
+  /** The end of what its last, failed attempt printed; empty when it printed nothing or did not fail. */
+  readonly log: string;
+  /** One line for a shell that tries a failing task by hand; `null` for every other task. */
+  readonly byHand: string | null;
   readonly producedAt: string | null;
   readonly runId: string | null;
 }
@@ -227,6 +231,54 @@ export interface RestoreReport {
   }[];
   /** What was left in the trash, and why. */
   readonly refused: readonly { readonly target: string; readonly why: string }[];
+}
+/** Products of stages that no definition has any more. */
+export interface CleanReport {
+  readonly version: 1;
+  /** Whether they were moved to the trash; else they are only listed. */
+  readonly removed: boolean;
+  /** Unchanged since we wrote them. */
+  readonly dead: readonly {
+    readonly root: string;
+    readonly path: RelPath;
+    /** The stage that made it (`pipeline#stage`). */
+    readonly stage: string;
+    readonly entity: EntityId;
+    readonly bytes: number;
+    readonly producedAt: string;
+  }[];
+  /** Records of such stages without a file of ours: of sources, of results that are gone, of failures. They are forgotten, too. */
+  readonly records: number;
+  /** What is left alone, and why. */
+  readonly left: readonly { readonly root: string; readonly path: RelPath; readonly why: string }[];
+}
+/** Tasks that were set aside after their last attempt. */
+export interface QuarantineReport {
+  readonly version: 1;
+  readonly total: number;
+  readonly quarantined: readonly QuarantinedTask[];
+}
+export interface QuarantinedTask {
+  readonly root: string;
+  readonly pipeline: string;
+  readonly stage: string;
+  readonly entity: EntityId;
+  /** `stage@entity`. */
+  readonly task: string;
+  readonly path: RelPath;
+  /** The incident it belongs to. */
+  readonly incident: string;
+  readonly error: string;
+  readonly category: ErrorCategory;
+  readonly attempts: number;
+  readonly firstFailedAt: string;
+  readonly lastFailedAt: string;
+  /** The end of what its last attempt printed; empty when nothing. */
+  readonly log: string;
+  /** What the last attempt read: the hash then and now; `null` where there was, or is, nothing. */
+  readonly inputs: readonly { readonly path: RelPath; readonly then: string | null; readonly now: string | null }[];
+  /** One line for a shell that tries it by hand. */
+  readonly byHand: string;
 }
 export interface GraphReport {
   readonly version: 1;
@@ -371,7 +423,7 @@ export interface Control {
   }): Promise<Result<LogsReport>>;
   graph(query: { readonly targets?: readonly string[] }): Promise<Result<GraphReport>>;
   /** Clears failures and runs again now. */
-  retry(query: { readonly targets: readonly string[] }): Promise<Result<ActionReport>>;
+  retry(query: { readonly targets: readonly string[]; readonly only?: "quarantined" }): Promise<Result<ActionReport>>;
   /** Runs though nothing changed. */
   invalidate(query: { readonly targets: readonly string[] }): Promise<Result<ActionReport>>;
   /** Takes outputs as they are now for the right ones: edited, foreign or made by older code. */
@@ -385,6 +437,13 @@ export interface Control {
   trash(query: { readonly targets?: readonly string[]; readonly limit?: number }): Promise<Result<TrashReport>>;
   /** Puts things from the trash back where they were; nothing is overwritten. */
   restore(query: { readonly targets: readonly string[] }): Promise<Result<RestoreReport>>;
+  /** Lists what stages that are gone have made; with `remove` it goes to the trash. */
+  clean(query: { readonly remove?: boolean }): Promise<Result<CleanReport>>;
+  /** Tasks that are set aside. Default limit 1000. */
+  quarantine(query: {
+    readonly targets?: readonly string[];
+    readonly limit?: number;
+  }): Promise<Result<QuarantineReport>>;
   /** Removes from the trash for ever what has been there for so long (0: everything). */
   emptyTrash(query: { readonly olderThanMs: number }): Promise<Result<ActionReport>>;
   /** Looks at everything, works until quiet and says what happened: `run`. `wait` waits for retries too. */

@@ -103,6 +103,7 @@ export class Daemon {
         {
           owner: (root) => this.#lockOf(root).current() ?? null,
           ignored: (root) => this.#roots.get(root.ports.root)!.ignored,
+          defined: (root) => this.#project.roots.find((of) => of.root === root.ports.root)?.pipelines ?? [],
         },
       );
       return await (control[name] as (query: unknown) => Promise<Result<unknown>>).call(control, query);

@@ -5,6 +5,7 @@ import { reasonsOf, type Verdict } from "../core/plan/verdict.ts";
 import type { ExplainReport, TaskReport } from "./control.ts";
 import { judgeTask } from "./facts.ts";
 import { learnHash } from "./look.ts";
+import { byHand, failureOf } from "./quarantine.ts";
 import type { Root } from "./root.ts";
 
 /** A task with its verdict now; hashes what the verdict depends on. */
@@ -74,6 +75,8 @@ export async function explainTask(root: Root, task: Task): Promise<ExplainReport
       recorded: record?.contentHash ?? null,
       now: report.path === "" ? null : await hashNow(root, task.path),
     },
+    log: report.failure === null ? "" : (failureOf(root, task)?.log ?? ""),
+    byHand: report.failure === null || report.path === "" ? null : byHand(root, task),
     code: { recorded: record?.codeHash ?? null, now: root.stages.of(task.stage).code?.codeHash ?? null },
     producedAt: record?.producedAt ?? null,
     runId: record?.runId ?? null,
@@ -131,7 +134,7 @@ export function summaryOf(report: TaskReport): string {
     case "failed":
       return `${task} failed and will not be tried again by itself: ${failure?.error ?? (waitingFor.join("; ") || why)}`;
     case "orphaned":
-      return `${task} is orphaned: ${waitingFor.join("; ")}; its output stays`;
+      return `${task} is orphaned: ${waitingFor.join("; ")}`;
     case "held":
       return `${task} is held: ${[why, ...waitingFor].filter((words) => words !== "").join("; ")}`;
   }

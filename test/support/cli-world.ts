@@ -33,6 +33,8 @@ export interface Setting {
   readonly engine?: false;
   /** A signal that came before the command could finish. */
   readonly interrupted?: Interrupt;
+  /** What a person at the terminal types when asked; left out: nobody can be asked. */
+  readonly answer?: string;
 }
 
 /** Handles on a fake world for those inside it. */
@@ -67,6 +69,11 @@ export async function millrace(line: string | readonly string[], setting: Settin
     outClosed: outClosed.signal,
     nowMs: () => Date.parse(sample.NOW),
     sleep: async () => setting.onSleep?.(sleeps++, handles),
+    canAsk: setting.answer !== undefined,
+    ask: async (question) => {
+      written.err += question;
+      return setting.answer ?? "";
+    },
     listenForInterrupts: () => ({
       signal: interrupts.signal,
       [Symbol.dispose]: () => void calls.push("stop listening"),
@@ -135,6 +142,11 @@ const SAMPLES: Control = {
   acceptDeletions: async () => ok(sample.ACTION),
   hold: async () => ok(sample.ACTION),
   release: async () => ok(sample.ACTION),
+  trash: async () => ok(sample.TRASH),
+  restore: async () => ok(sample.RESTORE),
+  emptyTrash: async () => ok(sample.ACTION),
+  clean: async ({ remove = false }) => ok({ ...sample.CLEAN, removed: remove }),
+  quarantine: async () => ok(sample.QUARANTINE),
   run: async () => ok(sample.RUN),
   repair: async () => ok({ version: 1, repaired: [] }),
 };

@@ -1,6 +1,7 @@
 import type { Problem } from "../../src/core/model/problem.ts";
 import type {
   ActionReport,
+  CleanReport,
   DoctorReport,
   ExplainReport,
   FrozenReport,
@@ -9,10 +10,13 @@ import type {
   ListReport,
   LogsReport,
   PlanReport,
+  QuarantineReport,
+  RestoreReport,
   RunReport,
   ShowReport,
   StatusReport,
   TaskReport,
+  TrashReport,
   VerifyReport,
   WhyNotReport,
 } from "../../src/engine/control.ts";
@@ -199,6 +203,8 @@ export const EXPLAIN: ExplainReport = {
   ],
   output: { path: "transformed/002.txt", recorded: "1111222233334444", now: "1111222233334444" },
   code: { recorded: "5555666677778888", now: "5555666677778888" },
+  log: "",
+  byHand: null,
   producedAt: "2026-11-20T12:57:00.000Z",
   runId: "k3j4h5g6f7d8",
 };
@@ -247,6 +253,7 @@ export const SHOW: ShowReport = {
         signature: "fedcba9876543210",
         inputHashes: { "transformed/001.txt": "1111222233334444" },
         envHashes: { MODE: "ccccddddeeeeffff" },
+        log: "shouting\n",
       },
     },
   },
@@ -311,6 +318,86 @@ export const ACTION: ActionReport = {
   version: 1,
   changed: ["output@001", "output@002"],
   refused: [{ target: "output@009", why: "there is no such task" }],
+};
+
+export const TRASH: TrashReport = {
+  version: 1,
+  total: 3,
+  entries: [
+    {
+      root: "state/",
+      name: "20261120T120000000Z-k3j4h5g6f7d8",
+      path: "output/001.json",
+      kept: ".millrace/trash/20261120T120000000Z-k3j4h5g6f7d8/output/001.json",
+      why: "its source is gone",
+      at: "2026-11-20T12:00:00.000Z",
+      bytes: 4300,
+      task: "echo#output@001",
+    },
+    {
+      root: "state/",
+      name: "20261119T120000000Z-k3j4h5g6f7d7",
+      path: "output/002.json",
+      kept: ".millrace/trash/20261119T120000000Z-k3j4h5g6f7d7/output/002.json",
+      why: "edited by hand, made again",
+      at: "2026-11-19T12:00:00.000Z",
+      bytes: 12,
+      task: null,
+    },
+  ],
+};
+
+export const RESTORE: RestoreReport = {
+  version: 1,
+  restored: [
+    {
+      path: "output/001.json",
+      name: "20261120T120000000Z-k3j4h5g6f7d8",
+      what: "it is the result of output@001 again",
+    },
+  ],
+  refused: [{ target: "output/002.json", why: "something is there now; move it away" }],
+};
+
+export const CLEAN: CleanReport = {
+  version: 1,
+  removed: false,
+  dead: [
+    {
+      root: "state/",
+      path: "old/001.json",
+      stage: "echo#old",
+      entity: "001",
+      bytes: 2048,
+      producedAt: "2026-11-20T12:00:00.000Z",
+    },
+  ],
+  records: 2,
+  left: [{ root: "state/", path: "old/002.json", why: "it was changed since Millrace wrote it" }],
+};
+
+export const QUARANTINE: QuarantineReport = {
+  version: 1,
+  total: 2,
+  quarantined: [
+    {
+      root: "state/",
+      pipeline: "echo",
+      stage: "transformed",
+      entity: "003",
+      task: "transformed@003",
+      path: "transformed/003.txt",
+      incident: "ab12cd34",
+      error: "the command exited with code 3: no title\n  in line 2",
+      category: "node",
+      attempts: 7,
+      firstFailedAt: "2026-11-20T12:58:00.000Z",
+      lastFailedAt: "2026-11-20T12:59:00.000Z",
+      log: "reading\nno title\n",
+      inputs: [{ path: "input/003.txt", then: "a1b2c3d4e5f60718", now: "c3d4e5f607182930" }],
+      byHand: "mkdir -p /tmp/millrace-try && cd /project && env MILLRACE_INPUT=/project/state/input/003.txt ./shout.sh",
+    },
+  ],
 };
 
 export const GRAPH: GraphReport = {

@@ -50,6 +50,8 @@ export interface SingleNodeType extends NodeTypeCommon {
    * The runner does the rest: timeout, reads, hashing, validation of the staged result.
    */
   run(context: SingleContext): Promise<SingleResult>;
+  /** One line for a shell that does the same by hand; `undefined` where an attempt would fail before it ran anything. */
+  byHand?(request: AttemptRequest): string | undefined;
 }
 
 export type NodeType = BatchNodeType | SingleNodeType;

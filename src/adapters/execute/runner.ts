@@ -65,6 +65,11 @@ class ThreadedRunner implements NodeRunner {
     await run;
   }
 
+  byHand(request: AttemptRequest): string | undefined {
+    const type = this.nodeTypes.get(request.work.node.typeId);
+    return type?.lane === "single" ? type.byHand?.(request) : undefined;
+  }
+
   cancel(attemptId: string): void {
     this.#threads.cancel(attemptId);
     this.#single.cancel(attemptId);

@@ -38,7 +38,15 @@ function failurePart(report: ExplainReport, screen: Screen): string[] {
   if (failure === null) return [];
   const tries = attemptWords(failure, screen.nowMs);
   const head = `  failed (${failure.category})${tries === "" ? "" : `: ${tries}`}`;
-  return ["", screen.style.bad(head), ...errorLines(failure.error, "    ", { ...screen, verbose: true })];
+  const whole = { ...screen, verbose: true };
+  return [
+    "",
+    screen.style.bad(head),
+    ...errorLines(failure.error, "    ", whole),
+    ...(report.log === "" ? [] : ["  printed", ...errorLines(report.log, "    ", whole)]),
+    // Never cut: it is to be copied.
+    ...(report.byHand === null ? [] : ["  try it by hand", `    ${report.byHand}`]),
+  ];
 }
 
 function madeFrom(report: ExplainReport, { style, width, verbose, nowMs }: Screen): string[] {

@@ -59,6 +59,8 @@ export const PROBLEM_TITLES = {
   M408: "the root's key is damaged",
   M409: "the ledger was written by a later release",
   M410: "the index is damaged",
+  M411: "a manifest cannot be read",
+  M412: "what a dead process left cannot be finished",
   M501: "something under a root cannot be looked at",
   M510: "the disk is full",
   M511: "the disk is read-only",

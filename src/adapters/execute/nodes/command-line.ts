@@ -1,4 +1,13 @@
-import type { Failed, SingleContext } from "../node-type.ts";
+import type { AttemptRequest } from "../../../ports.ts";
+import type { Failed, ReadySet } from "../node-type.ts";
+
+/** What a command is told about: as much of an attempt as is known before it begins. */
+export interface CommandContext {
+  readonly request: AttemptRequest;
+  readonly inputs: readonly (Pick<ReadySet, "list"> & {
+    readonly items: readonly Pick<ReadySet["items"][number], "path" | "absolutePath">[];
+  })[];
+}
 
 /** What a command node says to run. */
 export interface CommandLine {
@@ -19,7 +28,7 @@ const REFERENCE = /\{(input|output|entity|root|vars\.([^{}\s]+))\}/g;
  * An argument with its references replaced by values; other braces stay as they are.
  * The result is still one argument, whatever the values contain.
  */
-export function expandReferences(argument: string, { request, inputs }: SingleContext): string | Failed {
+export function expandReferences(argument: string, { request, inputs }: CommandContext): string | Failed {
   let missing: string | undefined;
   const text = argument.replace(REFERENCE, (whole, name: string, variable: string | undefined) => {
     const value = variable === undefined ? fixed(name) : valueOf(request.entity.vars, variable);

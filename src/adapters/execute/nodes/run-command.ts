@@ -18,7 +18,9 @@ import type { AbsPath } from "../../../core/model/words.ts";
 import type { DataFault } from "../../../core/pipeline/node-type.ts";
 import type { Failed, SingleContext, SingleNodeType, SingleResult } from "../node-type.ts";
 import { STOP_GRACE_MS, type ProcessTree, type ProcessTrees } from "../process/trees.ts";
-import { expandReferences, wordsOf } from "./command-line.ts";
+import { shellLine } from "../../../core/plan/shell-line.ts";
+import type { AttemptRequest } from "../../../ports.ts";
+import { type CommandContext, expandReferences, wordsOf } from "./command-line.ts";
 
 const DATA = z.strictObject({
   command: z
@@ -61,6 +63,7 @@ export function createRunCommand(trees: ProcessTrees): SingleNodeType {
     codeFiles: () => [],
     codeWords: (data) => wordsOf(data as Data),
     run: (context) => runCommand(context, trees),
+    byHand: commandByHand,
     close: () => trees.close(),
   };
 }
@@ -107,7 +110,7 @@ async function runCommand(context: SingleContext, trees: ProcessTrees): Promise<
     const tree = trees.start({
       ...command,
       cwd,
-      env: environment(context, data),
+      env: { ...process.env, ...ownEnvironment(context, data) },
       stdio: [stdin ?? "ignore", stdout, "pipe"],
     });
     const failure = await follow(tree, context, describe(data));
@@ -116,6 +119,24 @@ async function runCommand(context: SingleContext, trees: ProcessTrees): Promise<
     for (const stream of streams) closeSync(stream);
     rmSync(printed, { force: true });
   }
+}
+
+/** The command of a stage's own node as a line for a shell. */
+function commandByHand(request: AttemptRequest): string | undefined {
+  const data = request.work.node.data as Data;
+  const { root } = request;
+  const inputs = request.inputs.map(({ list, items }) => ({
+    list,
+    items: items.map(({ path }) => ({ path, absolutePath: join(root, path).replace(/\/$/, "") })),
+  }));
+  const context = { request, inputs };
+  const cwd = resolve(dirname(request.work.pipelinesFolder), data.cwd ?? ".");
+  const command = commandOf(data, context, cwd);
+  if ("kind" in command) return undefined;
+  const { staged, path } = request.output;
+  const stdin = data.stdin === "input" ? inputs[0]?.items[0]?.absolutePath : undefined;
+  const folder = path.endsWith("/") ? staged : dirname(staged);
+  return shellLine({ ...command, cwd, env: ownEnvironment(context, data), stdin, folder });
 }
 
 function failed(error: string, category: ErrorCategory = "node"): Failed {
@@ -129,7 +150,7 @@ function describe({ command, argv }: Data): string {
 
 function commandOf(
   data: Data,
-  context: SingleContext,
+  context: CommandContext,
   cwd: AbsPath,
 ): { readonly file: string; readonly args: readonly string[] } | Failed {
   if (data.argv === undefined) return { file: "/bin/sh", args: ["-c", data.command ?? ""] };
@@ -151,7 +172,8 @@ function programPath(program: string, cwd: AbsPath, pipelinesFolder: AbsPath): s
   return !existsSync(here) && existsSync(there) ? there : here;
 }
 
-function environment({ request, inputs }: SingleContext, data: Data): Record<string, string | undefined> {
+/** What a command's environment has beside that of Millrace itself. */
+function ownEnvironment({ request, inputs }: CommandContext, data: Data): Record<string, string | undefined> {
   const [first] = inputs;
   const [only] = first === undefined || first.list ? [] : first.items;
   const vars = Object.entries(request.entity.vars).map(([name, value]) => [
@@ -159,7 +181,6 @@ function environment({ request, inputs }: SingleContext, data: Data): Record<str
     value,
   ]);
   return {
-    ...process.env,
     ...data.env,
     MILLRACE_INPUT: only?.absolutePath,
     MILLRACE_OUTPUT: request.output.staged,
