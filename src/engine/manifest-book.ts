@@ -25,10 +25,15 @@ export class ManifestBook {
   readonly #refused = new Map<EntityId, readonly Problem[]>();
   /** What was read in this turn of the event loop: a task is judged and committed by several questions in a row. */
   readonly #readNow = new Map<EntityId, Manifest>();
+  /** Of these, what was not found because the root had gone. */
+  readonly #doubted = new Set<EntityId>();
+  readonly #isHere: () => boolean;
 
-  constructor(store: ManifestStore, onBatchDone: (batchId: string) => void) {
+  /** `isHere` looks whether the root itself is there: else a manifest that is not found says nothing. */
+  constructor(store: ManifestStore, onBatchDone: (batchId: string) => void, isHere: () => boolean = () => true) {
     this.#store = store;
     this.#onBatchDone = onBatchDone;
+    this.#isHere = isHere;
   }
 
   /** The manifest of an entity; an empty one when there is none. */
@@ -44,9 +49,15 @@ export class ManifestBook {
     }
     this.#refused.delete(id);
     const manifest = read.value ?? emptyManifest(id);
-    if (this.#readNow.size === 0) queueMicrotask(() => this.#readNow.clear());
+    if (this.#readNow.size === 0) queueMicrotask(() => this.#forgetRead());
     this.#readNow.set(id, manifest);
+    if (read.value === undefined && !this.#isHere()) this.#doubted.add(id);
     return manifest;
+  }
+
+  #forgetRead(): void {
+    this.#readNow.clear();
+    this.#doubted.clear();
   }
 
   /** Why an entity's manifest must not be touched (a newer version wrote it); looked up by the last `get`. */
@@ -54,8 +65,18 @@ export class ManifestBook {
     return this.#refused.get(id);
   }
 
-  /** Replaces a manifest; it is written by the next flush. `batchId` is the batch whose intent covers the change. */
+  /** Entities whose manifests could not be used when they were last looked up. */
+  get refusals(): number {
+    return this.#refused.size;
+  }
+
+  /**
+   * Replaces a manifest; it is written by the next flush. `batchId` is the batch whose intent covers the change.
+   * Throws ENOENT for one that was just not found because the root has gone: what it holds would be overwritten.
+   */
   put(manifest: Manifest, options: { readonly batchId?: string; readonly sync?: boolean } = {}): void {
+    if (this.#doubted.has(manifest.entityId))
+      throw Object.assign(new Error("ENOENT: the root is away, and its manifests with it"), { code: "ENOENT" });
     const pending = this.#pending.get(manifest.entityId) ?? { manifest, sync: false, batches: new Set<string>() };
     pending.manifest = manifest;
     pending.sync ||= options.sync ?? false;
@@ -97,8 +118,17 @@ export class ManifestBook {
     for (const batchId of pending.batches) this.release(batchId);
   }
 
+  /** Writes every manifest that can be written; then throws the first thing that the disk threw, if it did. */
   flushAll(): void {
-    for (const id of [...this.#pending.keys()]) this.flush(id);
+    const faults: unknown[] = [];
+    for (const id of [...this.#pending.keys()]) {
+      try {
+        this.flush(id);
+      } catch (error) {
+        faults.push(error);
+      }
+    }
+    if (faults.length > 0) throw faults[0];
   }
 }
 

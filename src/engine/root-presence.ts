@@ -121,6 +121,16 @@ export class RootPresence {
   }
 }
 
+/** Removes an empty folder; `false` for one that is not empty or not ours to remove. */
+function removed(disk: Disk, folder: AbsPath): boolean {
+  try {
+    return disk.remove(folder);
+  } catch (error) {
+    if (!isDiskError(error)) throw error;
+    return false;
+  }
+}
+
 /**
  * The same disk, on which nothing is made below a root that is away: no `.millrace` on the bare mount point, nothing written
  * into another root. Such a call throws ENOENT, as it would where the folder is missing.
@@ -144,7 +154,14 @@ export function whileHere(disk: Disk, root: AbsPath, presence: RootPresence): Di
     listBytes: (path) => disk.listBytes(path),
     read: (path) => disk.read(path),
     sync: (path) => disk.sync(path),
-    makeFolders: (path) => (check(path, presence.isHere()), disk.makeFolders(path)),
+    makeFolders(path) {
+      check(path, presence.isHere());
+      disk.makeFolders(path);
+      if (presence.isHere()) return;
+      // It went in between: what was made in its place is taken away again.
+      for (let at = path; at.startsWith(`${root}/`) && removed(disk, at); at = at.slice(0, at.lastIndexOf("/")));
+      check(path, false);
+    },
     write: (path, bytes, options) => (check(path, known()), disk.write(path, bytes, options)),
     rename: (from, to) => (check(to, known()), disk.rename(from, to)),
     copy: (from, to) => (check(to, known()), disk.copy(from, to)),

@@ -133,7 +133,7 @@ export class Root {
     });
     const { isHere } = this.#away;
     this.settling = new Settling(clock, (paths) => this.journey.hint(paths));
-    this.book = new ManifestBook(ports.manifests, (batchId) => this.#keeper.removeBatch(batchId));
+    this.book = new ManifestBook(ports.manifests, (batchId) => this.#keeper.removeBatch(batchId), isHere);
     this.incidents = new Incidents({ table, book: this.book, clock, stages });
     table.onStatus = (row, status) => this.incidents.note(row, status);
     this.#trouble = new MachineTrouble({ ...ports, timers: this.#timers, pauses: this.pauses });
