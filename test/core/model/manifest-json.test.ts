@@ -87,6 +87,9 @@ describe("a manifest's text", () => {
     ["a negative duration", formatManifest(FULL).replace('"durationMs": 1.5', '"durationMs": -1')],
     ["a time that is none", broken(({ state }) => Object.assign(state, { producedAt: "soon Z" }))],
     ["a failure of an unknown category", broken(({ failure }) => Object.assign(failure, { category: "x" }))],
+    ["a log that is no text", broken(({ failure }) => Object.assign(failure, { log: 5 }))],
+    ["a log that is null", broken(({ failure }) => Object.assign(failure, { log: null }))],
+    ["a log longer than any of ours", broken(({ failure }) => Object.assign(failure, { log: "x".repeat(4097) }))],
     ["half an attempt", broken(({ failure }) => Object.assign(failure, { attempts: 1.5 }))],
     ["environment hashes that are null", broken(({ failure }) => Object.assign(failure, { envHashes: null }))],
   ])("with %s is corrupt", (_, text) => {
@@ -138,6 +141,15 @@ test.each([
   ["a\0b", false],
 ])("whether %j is a path in the root: %s", (path, expected) => {
   expect(isPathInRoot(path)).toBe(expected);
+});
+
+test("a failure's log is kept, and one without is as before", () => {
+  for (const failure of [failureRecord({ log: "no title\n" }), failureRecord()]) {
+    const text = formatManifest(manifest("001", { failures: { "c/{id}": failure } }));
+    const parsed = parseManifest(text);
+    expect(parsed).toEqual({ is: "manifest", manifest: manifest("001", { failures: { "c/{id}": failure } }) });
+    expect(text.includes('"log"')).toBe("log" in failure);
+  }
 });
 
 describe("a document's text", () => {
