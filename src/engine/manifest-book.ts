@@ -23,6 +23,7 @@ export class ManifestBook {
   /** Batch to how many unwritten manifests need its intent, and one more while it runs. */
   readonly #holders = new Map<string, number>();
   readonly #refused = new Map<EntityId, readonly Problem[]>();
+  #hadRefusals = false;
   /** What was read in this turn of the event loop: a task is judged and committed by several questions in a row. */
   readonly #readNow = new Map<EntityId, Manifest>();
   /** Of these, what was not found because the root had gone. */
@@ -45,6 +46,7 @@ export class ManifestBook {
     const read = this.#store.read(id);
     if (!read.ok) {
       this.#refused.set(id, read.problems);
+      this.#hadRefusals = true;
       return emptyManifest(id);
     }
     this.#refused.delete(id);
@@ -65,9 +67,11 @@ export class ManifestBook {
     return this.#refused.get(id);
   }
 
-  /** Entities whose manifests could not be used when they were last looked up. */
-  get refusals(): number {
-    return this.#refused.size;
+  /** Has any manifest been found that may not be used, since this was last asked? */
+  hadRefusals(): boolean {
+    const had = this.#hadRefusals;
+    this.#hadRefusals = false;
+    return had;
   }
 
   /**

@@ -1,5 +1,6 @@
-import type { Problem } from "../core/model/problem.ts";
-import type { IntentStore, StateReader } from "../ports.ts";
+import { type Problem, problem } from "../core/model/problem.ts";
+import type { Intent, IntentRecord, IntentStore, StateReader } from "../ports.ts";
+import { isDiskError } from "./disk-error.ts";
 import { type ManifestBook, withEntry } from "./manifest-book.ts";
 
 /**
@@ -7,26 +8,64 @@ import { type ManifestBook, withEntry } from "./manifest-book.ts";
  * was renamed before the manifest was written, so the manifest gets the record it was about to get. It says what the
  * output was made from; whether that still holds is for the planner. Everything else in `tmp` never became visible and goes.
  *
- * @returns what could not be read there, for the log
+ * A disk that refuses (full, read-only, a folder that cannot be removed) fails nothing: intents stay until their manifests
+ * are written, by a later flush of the book or by the next start.
+ *
+ * @returns what could not be read or finished there, for the log
  */
 export function recover(intents: IntentStore, book: ManifestBook, reader: StateReader): readonly Problem[] {
-  const left = intents.readAll();
-  for (const intent of left.intents) {
-    for (const { entityId, pattern, path, record } of intent.records) {
-      if (record === null) continue;
-      const there = reader.hashNow(path);
-      if (there.is !== "hashed" || there.hash !== record.contentHash) continue;
-      const before = book.get(entityId);
-      // A manifest of a later release is not ours to write: its output is told by its bytes when that release is back.
-      if (book.refusal(entityId)) continue;
-      const known = Object.hasOwn(before.states, pattern) ? before.states[pattern] : undefined;
-      // Times compare only records of the same bytes: a manifest with other bytes is not of what lies there.
-      const newer = known?.contentHash === record.contentHash && known.producedAt >= record.producedAt;
-      if (!newer) book.put(withEntry(withEntry(before, "states", pattern, record), "failures", pattern, undefined));
+  const problems: Problem[] = [];
+  const attempt = (step: () => void): void => {
+    try {
+      step();
+    } catch (error) {
+      if (!isDiskError(error)) throw error;
+      problems.push(unfinished(error.message));
     }
-  }
-  book.flushAll();
-  for (const { batchId } of left.intents) intents.remove(batchId);
-  intents.clear();
-  return left.unreadable.map(({ problem }) => problem);
+  };
+  attempt(() => {
+    const left = intents.readAll();
+    problems.push(...left.unreadable.map((unreadable) => unreadable.problem));
+    for (const intent of left.intents) attempt(() => finish(intent, book, reader));
+  });
+  attempt(() => book.flushAll());
+  attempt(() => intents.clear());
+  return [...new Map(problems.map((found) => [found.message, found])).values()];
+}
+
+/** Puts the records of one intent into the book; when they are written, the batch is over. */
+function finish({ batchId, records }: Intent, book: ManifestBook, reader: StateReader): void {
+  book.hold(batchId);
+  for (const intent of records) adopt(intent, batchId, book, reader);
+  book.release(batchId);
+}
+
+function adopt(
+  { entityId, pattern, path, record }: IntentRecord,
+  batchId: string,
+  book: ManifestBook,
+  reader: StateReader,
+): void {
+  if (record === null) return;
+  const there = reader.hashNow(path);
+  if (there.is !== "hashed" || there.hash !== record.contentHash) return;
+  const before = book.get(entityId);
+  // A manifest of a later release is not ours to write: its output is told by its bytes when that release is back.
+  if (book.refusal(entityId)) return;
+  const known = Object.hasOwn(before.states, pattern) ? before.states[pattern] : undefined;
+  // Times compare only records of the same bytes: a manifest with other bytes is not of what lies there.
+  const newer = known?.contentHash === record.contentHash && known.producedAt >= record.producedAt;
+  if (newer) return;
+  book.put(withEntry(withEntry(before, "states", pattern, record), "failures", pattern, undefined), { batchId });
+}
+
+function unfinished(why: string): Problem {
+  return {
+    ...problem(
+      "M412",
+      `what a process that died left behind cannot be finished now: ${why}`,
+      "nothing, if the message is about a full or read-only disk: it is finished when that is mended; else at the next start",
+    ),
+    severity: "warning",
+  };
 }

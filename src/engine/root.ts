@@ -283,6 +283,7 @@ export class Root {
     if (this.#session.problem) log.problem(this.#session.problem);
     this.#session.begin(() => this.#keeper.save());
     for (const found of recover(intents, this.book, reader)) log.problem(found);
+    this.flushManifests();
     if (changes) this.#makeSourceFolders();
     await this.#scans.watch();
     await this.look();
@@ -332,6 +333,8 @@ export class Root {
   #armScan(): void {
     this.#timers.once("scan", this.scanIntervalMs, () => {
       this.ports.onReconcile();
+      // A manifest that could not be used may be mended; no event tells.
+      if (this.book.hadRefusals()) this.#judgeAgain(new Set());
       void this.scan().then(() => this.#armScan());
     });
   }

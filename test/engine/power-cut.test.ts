@@ -4,7 +4,7 @@ import { LosingDisk } from "../support/losing-disk.ts";
 import { echo, EngineRig, type RigOptions, source, stage } from "../support/engine-rig.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
 
-const SEEDS = 6;
+const SEEDS = 4;
 const ROOT = "/project/state";
 
 const synced = {

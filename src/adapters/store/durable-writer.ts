@@ -38,12 +38,6 @@ export class DurableWriter {
     if (this.#disk.remove(path) && options.sync === true) this.#disk.sync(parentOf(path));
   }
 
-  /** Forces a file that is there already, and its name, to the medium. */
-  sync(path: AbsPath): void {
-    this.#disk.sync(path);
-    this.#disk.sync(parentOf(path));
-  }
-
   #replace(path: AbsPath, text: string, options: { readonly sync?: boolean; readonly mode?: number }): void {
     try {
       this.#disk.write(this.#temp, text, options);

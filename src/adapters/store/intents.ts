@@ -66,22 +66,42 @@ export class FileIntents implements IntentStore {
   clear(): string[] {
     const removed: string[] = [];
     for (const name of this.#names()) {
-      if (typeof this.#read(name) === "object") continue;
-      this.#disk.removeTree(`${this.#folder}/${name}`);
+      if (typeof this.#read(name) === "object" || !this.#removed(name)) continue;
       removed.push(name);
     }
     return removed;
+  }
+
+  /** `false` when the disk refuses: it stays until the next start. */
+  #removed(name: string): boolean {
+    try {
+      this.#disk.removeTree(`${this.#folder}/${name}`);
+      return true;
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error)) throw error;
+      return false;
+    }
   }
 
   #names(): string[] {
     return (this.#disk.list(this.#folder) ?? []).sort();
   }
 
+  /** The text; `null` when it cannot be read or is none. */
+  #text(path: AbsPath): string | null | undefined {
+    try {
+      return readText(this.#disk, path);
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error)) throw error;
+      return null;
+    }
+  }
+
   #read(name: string): Intent | "unreadable" | undefined {
     const path = `${this.#folder}/${name}/${INTENT}`;
     const kind = this.#disk.lstat(path)?.kind;
     if (kind === undefined) return undefined;
-    const text = kind === "file" ? readText(this.#disk, path) : null;
+    const text = kind === "file" ? this.#text(path) : null;
     if (text === undefined) return undefined;
     const intent = text === null ? undefined : intentOf(text);
     return intent?.batchId === name ? intent : "unreadable";

@@ -51,8 +51,23 @@ export class FileManifestStore implements ManifestStore {
     const stat = this.#statOf(id);
     // A new entity, of which there are many: nothing is made or kept for it.
     if (stat === undefined && !this.#databases.has(id)) return ok(undefined);
-    const database = this.#look(id, stat);
+    let database: Database;
+    try {
+      database = this.#look(id, stat);
+    } catch (error) {
+      return fail(this.#unreadable(id, error));
+    }
     return database.file.refusal === undefined ? ok(database.data ?? undefined) : fail(database.file.refusal);
+  }
+
+  /** What the disk says against reading costs the entity's tasks, not the daemon. */
+  #unreadable(id: EntityId, error: unknown): Problem {
+    if (!(error instanceof Error && "code" in error)) throw error;
+    return problem(
+      "M411",
+      `the manifest "${this.fileOf(id)}" cannot be read: ${error.message}`,
+      "mend what the message names; it is tried again at each scan",
+    );
   }
 
   /** Throws Node's error when the disk refuses, and InternalError for a manifest that `read` refused or that is none. */
@@ -195,10 +210,8 @@ class ManifestFile implements SyncAdapter<Manifest | null> {
   write(manifest: Manifest | null): void {
     if (manifest === null) return;
     const text = formatManifest(manifest);
-    if (text === this.#text) {
-      if (this.isSynced) this.#writer.sync(this.path);
-      return;
-    }
+    // Equal bytes may not be on the medium, and a second fsync would not tell that a first one failed: they are written anew.
+    if (text === this.#text && !this.isSynced) return;
     this.#text = undefined;
     this.#writer.write(this.path, text, { sync: this.isSynced });
     this.#text = text;

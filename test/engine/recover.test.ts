@@ -1,0 +1,161 @@
+import { describe, expect, test } from "vitest";
+import { EngineRig, echo, source, stage } from "../support/engine-rig.ts";
+import { diskError } from "../support/memory-disk.ts";
+
+const ROOT = "/project/state";
+const WRITES = new Set(["write", "rename", "copy", "makeFolders", "sync", "remove", "removeTree"]);
+
+/** A process killed between its last rename and its manifest: only the intent says what the output is. */
+async function diedBeforeItsManifest(): Promise<EngineRig> {
+  for (let last = 1; last < 200; last++) {
+    const rig = new EngineRig([echo()]);
+    rig.put("input/1.txt", "a");
+    await rig.revive({ lastOperation: last });
+    rig.kill();
+    if (rig.text("upper/1.txt") !== "A") continue;
+    expect([rig.own("manifests"), rig.own("tmp").length, rig.news()]).toEqual([[], 1, ["upper@1"]]);
+    return rig;
+  }
+  throw new Error("it never made its first result");
+}
+
+describe("recovery after a kill", () => {
+  test("adopts what was renamed, and does not make it again", async () => {
+    const rig = await diedBeforeItsManifest();
+    await rig.revive();
+    expect([rig.news(), rig.text("output/1.txt"), rig.own("tmp")]).toEqual([["output@1"], "out(A)", []]);
+  });
+
+  test("that finds a full disk starts all the same, keeps the intents, and finishes when there is room", async () => {
+    const rig = await diedBeforeItsManifest();
+    rig.disk.onOperation = (operation, path) => {
+      if (WRITES.has(operation)) throw diskError("ENOSPC", path);
+    };
+    await rig.revive();
+    await rig.pass(60_000);
+    expect([rig.faults, rig.news(), rig.own("tmp").length > 0]).toEqual([[], [], true]);
+    expect(rig.root.pauses.current?.code).toBe("M510");
+    rig.disk.onOperation = undefined;
+    await rig.pass(60_000);
+    await rig.quiet();
+    expect([rig.news(), rig.text("output/1.txt"), rig.own("tmp")]).toEqual([["output@1"], "out(A)", []]);
+  });
+
+  test("that finds a full disk loses nothing when it is killed, too", async () => {
+    const rig = await diedBeforeItsManifest();
+    rig.disk.onOperation = (operation, path) => {
+      if (WRITES.has(operation)) throw diskError("ENOSPC", path);
+    };
+    await rig.revive();
+    rig.kill();
+    rig.disk.onOperation = undefined;
+    await rig.revive();
+    expect([rig.news(), rig.text("output/1.txt"), rig.own("tmp")]).toEqual([["output@1"], "out(A)", []]);
+  });
+
+  test.each(["", "{}", '{"version":2}', "\0\0\0"])(
+    "that finds an intent of %j goes by the bytes on disk",
+    async (text) => {
+      const rig = await diedBeforeItsManifest();
+      for (const batch of rig.own("tmp")) rig.disk.write(`${ROOT}/.millrace/tmp/${batch}/intent.json`, text);
+      rig.logged.length = 0;
+      await rig.revive();
+      expect(rig.logged.filter((line) => line.includes("interrupted commit"))).toHaveLength(1);
+      // Equal bytes are adopted: that costs a run, and nothing is taken for a stranger's.
+      expect([rig.text("output/1.txt"), rig.trashed(), rig.own("tmp")]).toEqual(["out(A)", [], []]);
+    },
+  );
+
+  test("that cannot remove or read a batch's folder leaves it to the next start", async () => {
+    const rig = await diedBeforeItsManifest();
+    rig.disk.onOperation = (operation, path) => {
+      if (operation === "removeTree" && path.includes("/tmp/")) throw diskError("EIO", path);
+      if (operation === "read" && path.endsWith("/intent.json")) throw diskError("EIO", path);
+    };
+    await rig.revive();
+    expect([rig.faults, rig.text("output/1.txt"), rig.own("tmp").length > 0]).toEqual([[], "out(A)", true]);
+    rig.disk.onOperation = undefined;
+    await rig.restart();
+    expect([rig.news().length, rig.own("tmp")]).toEqual([2, []]);
+  });
+
+  test("leaves a manifest of a later release as it is, and the rest goes on", async () => {
+    const rig = await diedBeforeItsManifest();
+    const later = JSON.stringify({ version: 99, entityId: "1" });
+    rig.disk.write(`${ROOT}/.millrace/manifests/1.json`, later);
+    rig.put("input/2.txt", "b");
+    await rig.revive();
+    expect([rig.text(".millrace/manifests/1.json"), rig.text("upper/1.txt")]).toEqual([later, "A"]);
+    expect([rig.text("output/2.txt"), rig.status("upper/1.txt")]).toEqual(["out(B)", "failed"]);
+  });
+});
+
+describe("a manifest that the disk refuses to read", () => {
+  test("fails its entity's tasks, not the daemon, and is looked at again at the next scan", async () => {
+    const rig = await new EngineRig([echo()]).start();
+    rig.write("input/1.txt", "a");
+    await rig.quiet();
+    let isBad = true;
+    rig.disk.onOperation = (operation, path) => {
+      if (isBad && operation === "read" && path.endsWith("/manifests/1.json")) throw diskError("EIO", path);
+    };
+    rig.write("input/1.txt", "changed");
+    rig.write("input/2.txt", "b");
+    await rig.quiet();
+    expect([rig.faults, rig.status("upper/1.txt"), rig.text("output/2.txt")]).toEqual([[], "failed", "out(B)"]);
+    isBad = false;
+    await rig.pass(1_200_000);
+    await rig.quiet();
+    expect([rig.status("upper/1.txt"), rig.text("output/1.txt")]).toEqual(["fresh", "out(CHANGED)"]);
+  });
+});
+
+describe("two pipelines that share an entity", () => {
+  const other = {
+    name: "other",
+    stages: [source("in", "input/{id}.txt"), stage("lower", "in", "lower/{id}.txt", "first")],
+  };
+  const wanted = ["input/{id}.txt", "lower/{id}.txt", "output/{id}.txt", "upper/{id}.txt"];
+  const recorded = (rig: EngineRig): string[] => Object.keys(rig.manifest("1").states).toSorted();
+
+  test("never lose each other's records, however their batches interleave", async () => {
+    for (const first of ["upper", "lower"]) {
+      const rig = await new EngineRig([echo(), other]).start();
+      const finish: (() => void)[] = [];
+      for (const name of ["upper", "lower"])
+        rig.scripts.set(
+          name,
+          ({ input }) => new Promise((resolve) => (finish[name === first ? 0 : 1] = () => resolve(input))),
+        );
+      rig.write("input/1.txt", "a");
+      await rig.until(() => rig.runner.hanging === 2);
+      finish[0]!();
+      await rig.until(() => rig.text(`${first}/1.txt`) === "a");
+      finish[1]!();
+      await rig.quiet();
+      expect(recorded(rig)).toEqual(wanted);
+      await rig.restart();
+      expect(recorded(rig)).toEqual(wanted);
+    }
+  });
+
+  test("nor with a kill after any operation on the disk", { timeout: 120_000 }, async () => {
+    const prepared = (): EngineRig => {
+      const rig = new EngineRig([echo(), other]);
+      rig.put("input/1.txt", "a");
+      return rig;
+    };
+    const calm = await prepared().start();
+    const [total, files] = [calm.operations, calm.files()];
+    for (let last = 0; last <= total; last++) {
+      const rig = prepared();
+      await rig.revive({ lastOperation: last });
+      rig.kill();
+      await rig.revive();
+      expect([recorded(rig), rig.files(), rig.own("tmp")], `killed after ${last}`).toEqual([wanted, files, []]);
+      rig.news();
+      await rig.restart();
+      expect(rig.news(), `killed after ${last}`).toEqual([]);
+    }
+  });
+});
