@@ -44,7 +44,7 @@ export async function runRoots(roots: readonly Root[], options: RunOptions): Pro
   const trouble = roots.flatMap((root) => troubledTasks(root).tasks.map((task) => troubleOf(root, task)));
   const isRecorded = roots.map(areRecordsWritten).every(Boolean);
   const frozen = addUpFrozen(roots.flatMap((root) => root.retractions.report() ?? []));
-  const isStuck = !isRecorded || frozen !== null || unsettled.length > 0;
+  const isStuck = !isRecorded || roots.some(isHeldUp) || frozen !== null || unsettled.length > 0;
   const failed = isStuck || FAILED.some((status) => (counts[status] ?? 0) > 0);
   return ok({
     version: 1,
@@ -57,6 +57,11 @@ export async function runRoots(roots: readonly Root[], options: RunOptions): Pro
     durationMs: Math.round((clock?.monoMs() ?? 0) - startedAt),
     failed,
   });
+}
+
+/** Work stands still for the machine's sake, or not everything was seen. Either has been told. */
+function isHeldUp({ pauses, problems }: Root): boolean {
+  return pauses.current !== null || problems.some(({ code }) => code === "M514");
 }
 
 /**

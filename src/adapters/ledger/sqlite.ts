@@ -78,11 +78,21 @@ class SqliteLedger implements Ledger {
   /** Opens the file, or a new one in place of a damaged one; the problem when it is of a later release. */
   open(): Problem | undefined {
     try {
-      return this.#connect();
+      return this.#connectOrTryAgain();
     } catch (error) {
       this.#setAsideDamaged(error);
       // For a reader the file is still there; it finds no rows.
       return this.#ports.trash === undefined ? undefined : this.#connect();
+    }
+  }
+
+  /** A read that fails once makes a sound file look damaged: SQLite then takes its schema for an empty one. */
+  #connectOrTryAgain(): Problem | undefined {
+    try {
+      return this.#connect();
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      return this.#connect();
     }
   }
 
