@@ -27,6 +27,8 @@ const LONGEST_BATCH_MS = 5000;
 const RETRY_MS = 10_000;
 /** How many are taken away before others get a turn. */
 const SLICE = 64;
+/** How long the words on what is frozen are good for while nothing of it changes: they cost what it is much. */
+const REPORT_MS = 10_000;
 /** How many frozen tasks a report names. */
 const EXAMPLES = 3;
 
@@ -79,6 +81,7 @@ export class Retractions {
   >();
   readonly #returned = new Set<TaskKey>();
   readonly #timers = new Map<"look" | "work" | "returned", Timer>();
+  #report: { marks: object; topology: Topology; at: MonoMs; report: FrozenReport | null } | undefined;
   #stopped = false;
   /** How many products were taken away. */
   taken = 0;
@@ -126,6 +129,7 @@ export class Retractions {
     if (this.#markOf(key) === undefined) return;
     // Many come back at once: one write for all.
     this.#returned.add(key);
+    this.#report = undefined;
     this.#after("returned", 0, () => this.#forgetReturned());
   }
 
@@ -409,9 +413,16 @@ export class Retractions {
 
   /** What is frozen, for people; `null` when nothing is. */
   report(): FrozenReport | null {
+    const [marks, topology, now] = [this.#marks(), this.#topology, this.#from.clock.monoMs()];
+    const known = this.#report;
+    const isNews = known?.marks !== marks || known.topology !== topology || now - known.at > REPORT_MS;
+    if (isNews) this.#report = { marks, topology, at: now, report: this.#makeReport(marks) };
+    return this.#report!.report;
+  }
+
+  #makeReport(marks: NonNullable<Controls["retractions"]>): FrozenReport | null {
     const tasks = this.#frozenTasks();
     if (tasks.length === 0) return null;
-    const marks = this.#marks();
     const since = tasks.map(({ key }) => marks[key]!.at).toSorted()[0]!;
     const planned = tasks.map((task) => this.#plan(task, true));
     const { trips } = this.#guard(planned, new Map());

@@ -189,22 +189,23 @@ async function settle(rig: EngineRig): Promise<void> {
   await rig.quiet();
 }
 
-/** What can be compared of a root: what is not left over from a source, or from a result, that is gone. */
+/** What can be compared of a root: everything but results that were edited by hand and have lost what they were made from. */
 function essence(rig: EngineRig): object {
-  const statusOf = (path: RelPath): Status | undefined => {
-    const status = rig.status(path);
-    return status === "orphaned" ? undefined : status;
-  };
-  // An edited result that its stage makes no more stays, too.
-  const isLive = (path: RelPath): boolean => statusOf(path) !== undefined && statusOf(path) !== "skipped";
-  const live = Object.entries(rig.files()).filter(([path]) => isLive(path));
-  const ids = ["1", "2", "3"].filter((each) => rig.text(`in/${each}.txt`) !== undefined);
+  const all = Object.entries(rig.files());
+  const isKept = ([path]: [string, string]): boolean => rig.status(path) === "orphaned";
+  const ids = ["1", "2", "3"];
   return {
-    files: Object.fromEntries(live),
-    statuses: ids.flatMap((each) => STAGES.map((of) => [OUTPUT[of](each), statusOf(OUTPUT[of](each))])),
+    files: Object.fromEntries(all.filter((file) => !isKept(file))),
+    kept: all.filter((file) => isKept(file) && file[1] !== "edited by hand"),
+    statuses: ids.flatMap((each) =>
+      STAGES.map((of) => {
+        const status = rig.status(OUTPUT[of](each));
+        return [OUTPUT[of](each), status === "orphaned" ? undefined : status];
+      }),
+    ),
     manifests: ids.map((each) => {
       const { states, failures } = rig.manifest(each);
-      const known = Object.values(states).filter(({ path }) => statusOf(path) !== undefined);
+      const known = Object.values(states).filter(({ path }) => rig.status(path) !== "orphaned");
       const records = known.map(({ producedAt: _at, durationMs: _ms, runId: _run, path, ...rest }) => [path, rest]);
       return { failures, records: Object.fromEntries(records) as object };
     }),

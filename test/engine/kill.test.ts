@@ -36,7 +36,35 @@ const made = async (rig: EngineRig): Promise<void> => {
   await rig.stop();
 };
 
+/** Two stages in a row, whose products go as the policy says when their source is gone. */
+function leaving(onOrphan: string): unknown {
+  return {
+    name: "echo",
+    stages: [
+      source("input", "input/{id}.txt"),
+      stage("upper", "input", "upper/{id}.txt", "upper", { onOrphan }),
+      stage("output", "upper", "output/{id}.txt", "wrap:out", { onOrphan }),
+    ],
+  };
+}
+
+const vanish = (rig: EngineRig): void => rig.disk.removeTree("/project/state/input/1.txt");
+
 const stories: readonly Story[] = [
+  ...["trash", "keep", "delete"].map((policy) => ({
+    name: `a source that vanished, with onOrphan ${policy}`,
+    definition: leaving(policy),
+    before: made,
+    change: vanish,
+    attempts: 0,
+  })),
+  {
+    name: "a stage that chose to make nothing",
+    definition: echo({ first: "skip:no" }),
+    before: made,
+    change: (rig) => rig.put("input/1.txt", "no"),
+    attempts: 1,
+  },
   { name: "a new file", definition: twoStages, change: (rig) => rig.put("input/1.txt", "new"), attempts: 2 },
   {
     name: "a new file, forced to the medium",

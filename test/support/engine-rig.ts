@@ -260,7 +260,11 @@ export class EngineRig {
   async quiet(): Promise<void> {
     await this.until(() => this.isDead || (this.root.isQuiet && this.runner.hanging === 0));
     if (this.isDead) return;
-    this.root.flushManifests();
+    try {
+      this.root.flushManifests();
+    } catch (error) {
+      if (!(error instanceof Killed)) throw error;
+    }
     if (this.faults.length > 0) throw this.faults[0];
   }
 

@@ -24,6 +24,7 @@ function stateLines(pattern: string, state: StateRecord, { style, width, verbose
   const hash = state.contentHash === null ? "skipped: it chose to make nothing" : hashWords(state.contentHash, verbose);
   const rows: Cell[][] = [
     ["path", state.path, hash],
+    ...(state.leftover === undefined ? [] : [["left", state.path, hashWords(state.leftover, verbose)]]),
     ...Object.entries(state.inputHashes).map(([path, input]): Cell[] => ["from", path, hashWords(input, verbose)]),
     ...Object.entries(state.envHashes ?? {}).map(([name, value]): Cell[] => ["env", name, hashWords(value, verbose)]),
     ...Object.entries(state.toolHashes ?? {}).map(([name, value]): Cell[] => ["tool", name, hashWords(value, verbose)]),

@@ -59,7 +59,7 @@ const code = facts().code!;
 
 describe("a task whose record is today's", () => {
   test("is fresh, without any evidence", () => {
-    expect(judge(facts())).toEqual({ status: "fresh", due: false, evidence: [], waitingFor: [] });
+    expect(judge(facts())).toEqual({ status: "fresh", due: false, retract: false, evidence: [], waitingFor: [] });
   });
 
   test("is skipped when its run chose to make nothing", () => {
@@ -195,5 +195,36 @@ describe("a task that failed", () => {
   });
   test("gets one at once when it is invalidated", () => {
     expect(judge(facts({ ...failed, forced: true })).due).toBe(true);
+  });
+});
+
+describe("what a task left that has lost its input", () => {
+  const lost = withInput({ is: "absent", hash: undefined, why: "in/1.txt is not there" });
+  const leftover = { ...record, contentHash: null, leftover: "oooo" };
+  test.each<[string, Partial<TaskFacts>, string, boolean, string]>([
+    ["our own file goes", {}, "orphaned", true, ""],
+    ["our own file stays where it is to be kept", { onOrphan: "keep" }, "orphaned", false, '"onOrphan" keeps'],
+    ["an edited file stays", { outputHash: "mine" }, "orphaned", false, "edited by hand"],
+    ["an accepted file stays", { record: { ...record, runId: "accepted" } }, "orphaned", false, "accepted"],
+    ["a file without a record stays", { record: undefined }, "orphaned", false, "did not write"],
+    ["a frozen file is told of", { retraction: "frozen" }, "orphaned", true, "millrace accept --deletions"],
+    ["an older result goes", { record: leftover }, "orphaned", true, ""],
+    ["a record without a file goes", { outputHash: undefined }, "none", true, ""],
+    ["a failure goes", { record: undefined, outputHash: undefined, failure }, "none", true, ""],
+    ["nothing is left of nothing", { record: undefined, outputHash: undefined }, "none", false, ""],
+  ])("%s", (_name, other, status, retract, told) => {
+    const verdict = judge(facts({ ...lost, ...other }));
+    expect([verdict.status, verdict.retract, verdict.due]).toEqual([status, retract, false]);
+    expect(verdict.waitingFor.join("; ")).toContain(told);
+  });
+
+  test.each<[string, Partial<TaskFacts>, string, boolean]>([
+    ["an older result of a stage that now makes nothing goes", { record: leftover }, "skipped", true],
+    ["it stays where it is to be kept", { record: leftover, onOrphan: "keep" }, "orphaned", false],
+    ["an edit of it stays, and is shown", { record: leftover, outputHash: "mine" }, "orphaned", false],
+    ["the word on it goes when it is gone", { record: leftover, outputHash: undefined }, "skipped", true],
+    ["nothing is left", { record: { ...record, contentHash: null }, outputHash: undefined }, "skipped", false],
+  ])("%s", (_name, other, status, retract) => {
+    expect(judge(facts(other))).toMatchObject({ status, retract, due: false });
   });
 });
