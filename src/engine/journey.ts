@@ -203,9 +203,13 @@ export class Journey {
       this.#inbox.delete(path);
       for (const state of this.#topology.statesAt(path)) if (this.#isChanged(state)) changed.push(state);
     }
-    this.#plan(this.#match(changed), ++this.#arrivals);
-    if (this.#statesToMatch.size > 0) this.#matchAgain();
-    else this.#planAgain();
+    // What waits for its look is not missing: nothing is judged before all of it was looked at.
+    if (this.#inbox.size > 0) for (const state of changed) this.#statesToMatch.add(state);
+    else {
+      this.#plan(this.#match(changed), ++this.#arrivals);
+      if (this.#statesToMatch.size > 0) this.#matchAgain();
+      else this.#planAgain();
+    }
     if (!this.#stopped && this.#inbox.size + this.#statesToMatch.size + this.#tasksToPlan.size > 0) {
       this.#ports.clock.after(0, () => this.#turn());
     } else {
