@@ -149,7 +149,7 @@ export class ScriptedRunner implements NodeRunner {
     const common = { attemptId, reads, envReads, durationMs: 1, log: "" };
     const input = this.#read(request.inputs[0]!, reads);
     this.#ears.begun?.(request, input);
-    if (input === undefined) return { ...common, kind: "overtaken", path: request.inputs[0]!.items[0]!.path };
+    if (input === undefined) return { ...common, ...this.#withoutInput(request.inputs[0]!.items[0]!.path) };
     const expression = (work.node.data["expression"] as string | undefined) ?? "";
     const attempt: ScriptedAttempt = {
       task,
@@ -185,6 +185,15 @@ export class ScriptedRunner implements NodeRunner {
     }
   }
 
+  /** What is gone or changing has overtaken the attempt; what the system does not let us read fails it. */
+  #withoutInput(
+    path: string,
+  ): { kind: "overtaken"; path: string } | { kind: "failed"; error: string; category: "input" } {
+    const look = this.#ports.reader.hashNow(path);
+    if (look.is !== "refused") return { kind: "overtaken", path };
+    return { kind: "failed", error: `input "${path}" cannot be read: ${look.reason}`, category: "input" };
+  }
+
   #read(set: InputSet, reads: ReadRecord[]): string | undefined {
     const { path } = set.items[0]!;
     const { reader } = this.#ports;
@@ -211,7 +220,7 @@ export class ScriptedRunner implements NodeRunner {
     disk.makeFolders(staged);
     for (const [name, text] of Object.entries(made)) disk.write(`${staged}/${name}`, text);
     const hashed = createStateReader(disk, dirname(staged)).hashNow(`${basename(staged)}/`);
-    if (hashed.is !== "hashed") throw new Error(`${path} was not staged`);
+    if (hashed.is !== "hashed") throw new ScriptedFailure(`${path} was not staged: ${hashed.is}`, "resource");
     return { kind: "produced", hash: hashed.hash, size: 0 };
   }
 }

@@ -71,7 +71,9 @@ export function anyFamily(dice: Dice, orphanPolicies: boolean): Family {
   if (dice.chance(0.5)) has.push("side");
   const ids = STAGES.map(({ id }) => id);
   const syncs = dice.chance(0.3);
-  const policies = orphanPolicies ? ids.map((id) => [id, dice.pick(["trash", "trash", "keep", "delete"])] as const) : [];
+  const policies = orphanPolicies
+    ? ids.map((id) => [id, dice.pick(["trash", "trash", "keep", "delete"])] as const)
+    : [];
   return {
     code: Object.fromEntries(ids.map((id) => [id, anyExpression(id, dice)])),
     has,
@@ -131,18 +133,18 @@ export function plannedStages(family: Family): PlannedStage[] {
   const stages = stagesOf(family);
   const pipelines = new Set<string>(stages.map(({ pipeline }) => pipeline));
   return [
-    ...SOURCES.filter(({ pipeline }) => pipelines.has(pipeline)).map(
-      ({ id, pipeline, pattern }): PlannedStage => ({ key: `${pipeline}#${id}`, type: "source", pattern }),
-    ),
-    ...stages.map(
-      ({ id, pipeline, input, pattern }): PlannedStage => ({
-        key: `${pipeline}#${id}`,
-        type: "transform",
-        pattern,
-        input,
-        op: family.code[id]!,
-        ...(Object.hasOwn(family.onOrphan, id) ? { onOrphan: family.onOrphan[id]! } : {}),
-      }),
-    ),
+    ...SOURCES.filter(({ pipeline }) => pipelines.has(pipeline)).map(({ id, pipeline, pattern }): PlannedStage => ({
+      key: `${pipeline}#${id}`,
+      type: "source",
+      pattern,
+    })),
+    ...stages.map(({ id, pipeline, input, pattern }): PlannedStage => ({
+      key: `${pipeline}#${id}`,
+      type: "transform",
+      pattern,
+      input,
+      op: family.code[id]!,
+      ...(Object.hasOwn(family.onOrphan, id) ? { onOrphan: family.onOrphan[id]! } : {}),
+    })),
   ];
 }

@@ -6,6 +6,7 @@ import { EngineRig } from "../../support/engine-rig.ts";
 import type { MemoryDisk } from "../../support/memory-disk.ts";
 import { ACCEPTED } from "../../../src/core/model/manifest.ts";
 import type { Status } from "../../../src/core/model/words.ts";
+import { abilities } from "./abilities.ts";
 import { definitionsOf, outputOf, plannedStages, stagesOf } from "./family.ts";
 import type { Life } from "./life.ts";
 import { ROOT } from "./places.ts";
@@ -73,7 +74,10 @@ async function compareWithFresh(life: Life): Promise<void> {
   const [is, wanted] = [essence(process.rig, life), essence(fresh, life)];
   for (const path of new Set([...Object.keys(is), ...Object.keys(wanted)]))
     if (is[path] !== wanted[path])
-      process.watchman.complain("unlike-fresh", `${path} is ${is[path] ?? "nothing"}, fresh ${wanted[path] ?? "nothing"}`);
+      process.watchman.complain(
+        "unlike-fresh",
+        `${path} is ${is[path] ?? "nothing"}, fresh ${wanted[path] ?? "nothing"}`,
+      );
 }
 
 /** What can be compared of a root: of each living task its result, its status and what its record says of its making. */
@@ -107,7 +111,7 @@ async function lookAgain({ process }: Life): Promise<{ ran: string[]; wrote: str
   process.onWrite = (path): void => {
     const at = path.slice(ROOT.length + 1);
     // A session says of itself when it began; the canary proves the watcher.
-    if (path !== "" && !/^\.millrace\/(?:session\.json|canary)/.test(at)) wrote.push(at);
+    if (path !== "" && !/^\.millrace(?:$|\/(?:session\.json|canary))/.test(at)) wrote.push(at);
   };
   await process.revive(undefined);
   await process.during(() => rig.root.look());
@@ -124,7 +128,16 @@ function planOf({ process, desk, family, kills }: Life): Plan {
   const keepsakes = [...desk.keepsakes].map(([path, content]) => ({ path, content, mayStay: true }));
   const others = [...desk.strays, "parts/", "bundle/", ...gone(family.has)];
   const effects = process.runs.filter(({ stage }) => !FOLDERS.has(stage)).map(effectOf);
-  return { version: 1, stages, sources: desk.planned(), keepsakes, effects, kills, others };
+  return {
+    version: 1,
+    stages,
+    sources: desk.planned(),
+    keepsakes,
+    effects,
+    kills,
+    others,
+    mayLinger: !abilities.orphanPolicies,
+  };
 }
 
 /** Folders of stages that are not there at the end. */

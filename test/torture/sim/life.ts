@@ -69,7 +69,7 @@ export class Life {
       this.process.trace.add(step.do);
       this.#events++;
       await this.#act(step);
-      await this.process.pass(this.#dice.pick([0, 1, 3, 20, 120]));
+      await this.process.pass(step.pauseMs);
     }
     if (this.#hasFailed) return;
     await this.#standUp();
@@ -117,12 +117,10 @@ export class Life {
     }
   }
 
-  async #crash({ at, again, power }: Extract<Step, { do: "crash" }>): Promise<void> {
+  #crash({ at, again, power }: Extract<Step, { do: "crash" }>): void {
     this.#again = again ?? undefined;
     this.#power = power;
     this.process.arm(at);
-    // Work for it to die in.
-    await this.process.pass(this.#dice.pick([0, 50, 300, 2500]));
   }
 
   // ------------------------------------------------------------ steps
@@ -218,10 +216,15 @@ export class Life {
         const task = this.taskOf(step.stage, step.id);
         if (task === undefined) return;
         const forced = { ...rig.root.controls.forced, [task.key]: this.#now() };
-        return process.now(() => this.#guarded(() => rig.root.setControls({ ...rig.root.controls, forced }, rig.root.withFollowers(task))));
+        return process.now(() =>
+          this.#guarded(() => rig.root.setControls({ ...rig.root.controls, forced }, rig.root.withFollowers(task))),
+        );
       }
       case "accept": {
         const task = this.taskOf(step.stage, step.id);
+        // From here on it is theirs.
+        const text = task && this.desk.text(task.path);
+        if (text !== undefined) process.watchman.written(task!.path, text);
         if (task !== undefined) await process.during(() => this.#guardedLater(() => acceptTasks(rig.root, [task])));
         return;
       }
@@ -361,7 +364,9 @@ export class Life {
     const { root } = this.process.rig;
     const path = outputOf(stage, id);
     const row = root.table.find(path);
-    return row === undefined || root.table.statusOf(row) === undefined ? undefined : root.stages.topology.producerTask(path);
+    return row === undefined || root.table.statusOf(row) === undefined
+      ? undefined
+      : root.stages.topology.producerTask(path);
   }
 
   /** Every task of every entity that ever was. */

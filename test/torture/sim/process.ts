@@ -2,7 +2,7 @@ import { EngineRig } from "../../support/engine-rig.ts";
 import { LosingDisk } from "../../support/losing-disk.ts";
 import { diskError } from "../../support/memory-disk.ts";
 import { Killed, type Operation } from "../../support/mortal-disk.ts";
-import type { AttemptRequest } from "../../../src/ports.ts";
+import type { AttemptRequest, Intent } from "../../../src/ports.ts";
 import { definitionsOf, type Family } from "./family.ts";
 import { isWriting, placeOf, ROOT } from "./places.ts";
 import type { CrashPoint } from "./script.ts";
@@ -18,6 +18,8 @@ interface ArmedFault {
 }
 
 const decoder = new TextDecoder();
+/** Many times what a life needs. */
+const MOST_OPERATIONS = 500_000;
 const READS: ReadonlySet<string> = new Set(["open", "read", "list"]);
 
 /** One run of a node. */
@@ -66,6 +68,9 @@ export class SimProcess {
   #losing: LosingDisk | undefined;
   readonly #epochs = new Map<string, number>();
   #everywhere = 0;
+  /** The disk refused something since this process began. */
+  #isFaultNew = false;
+  #operations = 0;
 
   /** @param losesPower whether what is not synced can be lost: costs time */
   constructor(family: Family, seed: number, losesPower: boolean) {
@@ -108,22 +113,29 @@ export class SimProcess {
     this.#deadAt = undefined;
     this.arm(crash);
     this.isRecovering = true;
-    this.rig.renew();
-    this.#prepare();
-    await this.begin();
+    this.#isFaultNew = false;
+    await this.begin(true);
     this.isRecovering = false;
   }
 
-  async begin(): Promise<void> {
-    await this.#alive(() =>
-      this.rig.begin().catch((error: unknown) => {
+  /** A process begins to work; the first one is there already. */
+  async begin(isNew: boolean = false): Promise<void> {
+    await this.#alive(async () => {
+      try {
+        if (isNew) {
+          this.rig.renew();
+          this.#prepare();
+        }
+        await this.rig.begin();
+      } catch (error) {
         // A disk that refuses at the very start: the command fails and is given again when the disk is well.
-        if (!this.hasFault || !(error instanceof Error && "code" in error)) throw error;
+        if (!this.hasFault && !this.#isFaultNew) throw error;
+        if (!(error instanceof Error && "code" in error)) throw error;
         this.tally.add("start refused by the disk");
         this.lift();
         this.rig.kill();
-      }),
-    );
+      }
+    }, isNew);
   }
 
   #prepare(): void {
@@ -162,6 +174,11 @@ export class SimProcess {
   // ------------------------------------------------------------ operations
 
   #before(operation: Operation): void {
+    if (++this.#operations > MOST_OPERATIONS) {
+      this.watchman.complain("runaway", "it works on and on");
+      this.rig.kill();
+      return;
+    }
     const writing = isWriting(operation);
     if (writing) {
       const place = placeOf(operation);
@@ -229,6 +246,7 @@ export class SimProcess {
     if (fault.once) this.#fault = undefined;
     this.tally.add(`${fault.code} on ${fault.on}`);
     this.interfered();
+    this.#isFaultNew = true;
     this.say?.(`     ${fault.code}: ${name} ${path}`);
     throw diskError(fault.code, path);
   }
@@ -241,18 +259,30 @@ export class SimProcess {
     else this.#epochs.set(id, (this.#epochs.get(id) ?? 0) + 1);
   }
 
-  /** The runs of this process that its death cost: neither a manifest nor an intent names them. */
+  /** The runs of this process that its death cost: no manifest names them, and no intent whose result is in its place. */
   cost(): string[] {
     const runs = this.runs.filter(({ life }) => life === this.life);
     if (runs.length === 0) return [];
-    const folders = [`${ROOT}/.millrace/manifests`, ...(this.rig.own("tmp").map((name) => `${ROOT}/.millrace/tmp/${name}`))];
-    const texts = folders.flatMap((folder) =>
-      (this.rig.disk.list(folder) ?? [])
-        .filter((name) => name.endsWith(".json") && !name.startsWith("."))
-        .map((name) => decoder.decode(this.rig.disk.read(`${folder}/${name}`))),
-    );
-    const known = texts.join("\n");
-    return runs.map(({ request }) => request.attemptId).filter((id) => !known.includes(`"${id}"`));
+    const known = new Set([...this.#recorded(), ...this.#putInPlace()]);
+    return runs.map(({ request }) => request.attemptId).filter((id) => !known.has(id));
+  }
+
+  *#recorded(): Generator<string> {
+    const folder = `${ROOT}/.millrace/manifests`;
+    for (const name of this.rig.disk.list(folder) ?? [])
+      for (const [, id] of decoder.decode(this.rig.disk.read(`${folder}/${name}`)).matchAll(/"runId": "([^"]*)"/g))
+        yield id!;
+  }
+
+  *#putInPlace(): Generator<string> {
+    const { disk } = this.rig;
+    for (const batch of this.rig.own("tmp")) {
+      const folder = `${ROOT}/.millrace/tmp/${batch}`;
+      const text = disk.lstat(`${folder}/intent.json`) && disk.read(`${folder}/intent.json`);
+      const intent = text === undefined ? undefined : (JSON.parse(decoder.decode(text)) as Intent);
+      for (const { staged, record } of intent?.records ?? [])
+        if (staged !== "" && record && disk.lstat(`${folder}/${staged}`) === undefined) yield record.runId;
+    }
   }
 
   #begun(request: AttemptRequest, input: string | undefined): void {
@@ -319,8 +349,8 @@ export class SimProcess {
     }
   }
 
-  async #alive(work: () => Promise<void>): Promise<void> {
-    if (this.isDead) return;
+  async #alive(work: () => Promise<void>, evenDead: boolean = false): Promise<void> {
+    if (this.isDead && !evenDead) return;
     try {
       await work();
     } catch (error) {

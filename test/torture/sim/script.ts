@@ -10,8 +10,10 @@ export interface CrashPoint {
   readonly place?: string;
 }
 
-/** One thing that happens to a life. */
-export type Step =
+/** One thing that happens to a life, and how long nothing else happens then, in milliseconds. */
+export type Step = Happening & { readonly pauseMs: number };
+
+type Happening =
   | { readonly do: "write"; readonly id: string; readonly text: string; readonly seen: Seen }
   /** Several writes of one file, so many milliseconds apart. */
   | {
@@ -105,9 +107,6 @@ const WEIGHTS = {
   crash: 5,
 } as const;
 
-/** The places of the protocol that a crash can be aimed at; see `placeOf`. */
-export const AIMS: readonly string[] = [];
-
 /** The life of a seed. */
 export function scriptOf(seed: number, abilities: Abilities, aims: readonly string[]): LifeScript {
   const dice = new Dice(seed);
@@ -116,10 +115,14 @@ export function scriptOf(seed: number, abilities: Abilities, aims: readonly stri
   const first = ids.slice(0, ENTITIES);
   // Some are there before the first start, the others arrive.
   const crashAt = dice.int(2, EVENTS - 2);
-  for (const id of first) steps.push({ do: "write", id, text: anyText(dice), seen: dice.chance(0.9) ? "seen" : "lost" });
+  const add = (happening: Happening): void => {
+    const pauses = happening.do === "crash" ? [0, 50, 300, 2500] : [0, 1, 3, 20, 120];
+    steps.push({ ...happening, pauseMs: dice.pick(pauses) });
+  };
+  for (const id of first) add({ do: "write", id, text: anyText(dice), seen: dice.chance(0.9) ? "seen" : "lost" });
   for (let i = 0; i < EVENTS; i++) {
-    if (i === crashAt) steps.push(anyCrash(dice, abilities, aims));
-    steps.push(anyStep(dice, family, abilities, aims));
+    if (i === crashAt) add(anyCrash(dice, abilities, aims));
+    add(anyStep(dice, family, abilities, aims));
   }
   return { seed, family, steps };
 }
@@ -132,7 +135,7 @@ function anySeen(dice: Dice): Seen {
   return dice.weighted({ seen: 5, lost: 2, late: 1, twice: 1, storm: 0.7 });
 }
 
-function anyCrash(dice: Dice, { powerLoss }: Abilities, aims: readonly string[]): Step {
+function anyCrash(dice: Dice, { powerLoss }: Abilities, aims: readonly string[]): Happening {
   const point = (): CrashPoint =>
     aims.length > 0 && dice.chance(0.4)
       ? { place: dice.pick(aims) }
@@ -145,7 +148,7 @@ function anyCrash(dice: Dice, { powerLoss }: Abilities, aims: readonly string[])
   };
 }
 
-function anyStep(dice: Dice, family: Family, abilities: Abilities, aims: readonly string[]): Step {
+function anyStep(dice: Dice, family: Family, abilities: Abilities, aims: readonly string[]): Happening {
   const id = dice.pick(ids);
   const seen = anySeen(dice);
   const stage = dice.pick(stagesOf(family)).id;
@@ -183,7 +186,14 @@ function anyStep(dice: Dice, family: Family, abilities: Abilities, aims: readonl
       return { do: what, stage: dice.pick(STAGES.filter((each) => each.isOptional && each.id !== "parts")).id };
     case "trouble": {
       const kind = dice.weighted({ fails: 2, failsTimes: 3, slow: 4, hangs: 1 });
-      return { do: what, kind, stage, id: dice.chance(0.5) ? id : null, times: dice.int(1, 4), ms: dice.pick([5, 60, 300, 3000]) };
+      return {
+        do: what,
+        kind,
+        stage,
+        id: dice.chance(0.5) ? id : null,
+        times: dice.int(1, 4),
+        ms: dice.pick([5, 60, 300, 3000]),
+      };
     }
     case "hold":
       return { do: what, stage, id: dice.chance(0.5) ? id : null };
@@ -210,6 +220,8 @@ function anyStep(dice: Dice, family: Family, abilities: Abilities, aims: readonl
 
 /** A life on one line for each step, to be read by people. */
 export function printed({ seed, family, steps }: LifeScript): string {
-  const lines = steps.map(({ do: what, ...rest }, i) => `  ${String(i + 1).padStart(3)} ${what} ${JSON.stringify(rest)}`);
+  const lines = steps.map(
+    ({ do: what, ...rest }, i) => `  ${String(i + 1).padStart(3)} ${what} ${JSON.stringify(rest)}`,
+  );
   return [`seed ${seed}`, `family ${JSON.stringify(family)}`, ...lines].join("\n");
 }

@@ -47,7 +47,10 @@ async function plainer(script: LifeScript, stillFails: Test): Promise<LifeScript
     { sync: [] },
     { lane: "batch" },
     { onOrphan: {} },
-    ...family.has.map((id) => ({ has: family.has.filter((other) => other !== id) })),
+    { has: family.has.filter((id) => id !== "bundle") },
+    { has: family.has.filter((id) => id !== "bundle" && id !== "parts") },
+    { has: family.has.filter((id) => id !== "tail") },
+    { has: family.has.filter((id) => id !== "side") },
     { has: [] },
   ];
   for (const change of changes) {

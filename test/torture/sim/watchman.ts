@@ -80,7 +80,10 @@ export class Watchman {
     const note = this.#disk.read(`${OWN}/trash/${entry}/note.json`);
     const why = note === undefined ? "" : (JSON.parse(decoder.decode(note)) as { readonly why: string }).why;
     if (!/edited|did not write/.test(why) || this.powerWasCut) return;
-    const files = [...this.#filesAt(to)].map(([at, content]) => [at.slice(at.indexOf(entry) + entry.length + 1), content]);
+    const files = [...this.#filesAt(to)].map(([at, content]) => [
+      at.slice(at.indexOf(entry) + entry.length + 1),
+      content,
+    ]);
     if (files.length > 0 && !files.some(([at, content]) => this.isWritten(at!, content!)))
       this.complain("ours-taken-for-an-edit", `${rel(from)}: ${JSON.stringify(files)}`);
   }
