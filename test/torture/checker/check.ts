@@ -11,7 +11,7 @@ import { hashOfTree, type Leaf, xxh64 } from "./xxh64.ts";
 const MILLRACE = ".millrace";
 /** What Millrace keeps for itself when nothing runs. */
 const OWN =
-  /^\.millrace\/(?:\.gitignore|key|owner|controls\.json|session\.json|(?:index|ledger)\.db(?:-wal|-shm)?|(?:manifests|tmp|trash|cache)(?:\/.*)?)$/s;
+  /^\.millrace\/(?:\.gitignore|key|owner|controls\.json|session\.json|(?:index|ledger)\.db(?:-wal|-shm)?|(?:manifests|tmp|trash|cache|canary)(?:\/.*)?)$/s;
 
 const decoder = new TextDecoder();
 

@@ -52,8 +52,8 @@ function endOf(run: Effect, kill: Kill | undefined): number {
 /** I13: what a run was given had been made before. */
 export function orderFindings({ effects = [] }: Plan): Finding[] {
   const made = new Map<string, number>();
-  for (const { output, end } of effects) {
-    if (output === undefined || end === null) continue;
+  for (const { output, end, failed } of effects) {
+    if (output === undefined || end === null || failed === true) continue;
     made.set(output, Math.min(end, made.get(output) ?? Infinity));
   }
   return effects
