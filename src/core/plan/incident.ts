@@ -5,6 +5,8 @@ import type { EntityId, StageKey, Vars } from "../model/words.ts";
 /** How much of an error decides: what follows is a stack or a listing. It bounds the work, too. */
 const MAX_CHARACTERS = 4096;
 
+/** One mark for all: a number may be one file's id and a plain number in the next file's error. */
+const MARK = "*";
 const INCIDENT_TARGET = /^incident:([0-9a-f]{8})$/;
 /** A quoted name; a bound on its length keeps a lone quote from costing the whole rest each time. */
 const QUOTED =
@@ -33,19 +35,19 @@ export function incidentOf(failure: FailureToSort): string {
 
 /**
  * An error without what differs from file to file: the entity's id and the values of its variables, quoted names, paths,
- * hex strings and numbers become marks. Never throws; time linear in the text for each variable.
+ * hex strings and numbers become one mark. Never throws; time linear in the text for each variable.
  */
 export function commonText(error: string, entity: FailureToSort["entity"]): string {
   let text = error.slice(0, MAX_CHARACTERS);
   const values = [...new Set([entity.id, ...Object.values(entity.vars)])].filter((value) => value !== "");
   // The longest first: the id holds the values.
   for (const value of values.toSorted((a, b) => b.length - a.length)) text = withoutWord(text, value);
-  text = text.replace(QUOTED, "<name>");
+  text = text.replace(QUOTED, MARK);
   text = text
     .split(/\s+/)
-    .map((word) => (/[/\\]/.test(word) ? "<path>" : word))
+    .map((word) => (/[/\\]/.test(word) ? MARK : word))
     .join(" ");
-  return text.replace(UUID, "<hex>").replace(HEX, "<hex>").replace(NUMBER, "<n>").trim();
+  return text.replace(UUID, MARK).replace(HEX, MARK).replace(NUMBER, MARK).trim();
 }
 
 /** The id in a target such as `incident:ab12cd34`; `undefined` for every other target. */
@@ -65,7 +67,7 @@ function withoutWord(text: string, value: string): string {
   for (let at = text.indexOf(value); at >= 0; at = text.indexOf(value, at + value.length)) {
     const end = at + value.length;
     if (isInsideWord(text, at) || isInsideWord(text, end)) continue;
-    result += `${text.slice(from, at)}<entity>`;
+    result += `${text.slice(from, at)}${MARK}`;
     from = end;
   }
   return result + text.slice(from);

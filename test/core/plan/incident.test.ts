@@ -17,6 +17,8 @@ describe("failures of one cause are one incident", () => {
   test.each([
     ["the entity's id", "cannot read 001", "001", "cannot read 002", "002"],
     ["an id that is a word", "no rate for alpha today", "alpha", "no rate for beta today", "beta"],
+    ["an id that is a number of the message", "exited with code 3", "3", "exited with code 3", "1"],
+    ["an id that is a quoted name", 'no field "a"', "a", 'no field "b"', "1"],
     ["quoted names", 'no field "a.b"', "1", 'no field "c"', "2"],
     ["names in other quotes", "no 'a b' in `x`", "1", "no 'c' in `y z`", "2"],
     ["paths", "ENOENT: open /tmp/a/001.txt", "x", "ENOENT: open /var/b.txt", "y"],
@@ -45,7 +47,7 @@ describe("failures of one cause are one incident", () => {
 
   test("a value inside a longer word stays: it is not about the entity", () => {
     expect(commonText("error in parser", entity("e"))).toBe("error in parser");
-    expect(commonText("e: error", entity("e"))).toBe("<entity>: error");
+    expect(commonText("e: error", entity("e"))).toBe("*: error");
   });
 
   test("an apostrophe is no quote", () => {
