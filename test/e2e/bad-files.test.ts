@@ -72,7 +72,11 @@ test("the same names in a running daemon, and their removal", async () => {
   await project.run("run");
   expect((await project.ran()).toSorted()).toEqual([...new Set(names)].map((name) => `output@${name} ran`).toSorted());
   for (const name of names) rmSync(project.at(`input/${name}.txt`), { force: true });
+  // All at once is too much, unless somebody says so.
   await until(async () => Object.values(await project.statuses("output")).every((status) => status === "orphaned"));
+  await until(async () => (await project.run("status")).stdout.startsWith("FROZEN"));
+  await project.run("accept", "--deletions");
+  await until(() => project.names("output").length === 0);
 });
 
 test("a name that is no UTF-8 is named in the log and in status, and hides no other file", async () => {

@@ -212,7 +212,7 @@ function whyLeft({ record, onOrphan }: TaskFacts, outputHash: ContentHash): stri
   if (record?.runId === ACCEPTED) return "its output was accepted as it is, so it stays: remove it by hand";
   const ours = record && (record.contentHash ?? record.leftover);
   if (ours === undefined)
-    return "Millrace did not write the file in its output's place, so it stays: remove it by hand";
+    return "Millrace did not write the file that lies there, so it stays";
   if (ours !== outputHash) return "its output was edited by hand, so it stays: remove it by hand";
   return onOrphan === "keep" ? '"onOrphan" keeps its output' : undefined;
 }
