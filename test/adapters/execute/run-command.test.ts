@@ -1,6 +1,6 @@
-import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -8,6 +8,7 @@ import { createRunCommand } from "../../../src/adapters/execute/nodes/run-comman
 import { environmentHas, listProcesses } from "../../../src/adapters/execute/process/listing.ts";
 import { ProcessTrees } from "../../../src/adapters/execute/process/trees.ts";
 import type { SingleNodeType } from "../../../src/adapters/execute/node-type.ts";
+import { attemptRequest, stageWork } from "../../support/attempt-requests.ts";
 import { attempt, TestProject, type Attempted, type AttemptOptions } from "../../support/single-attempt.ts";
 
 let project: TestProject;
@@ -272,3 +273,47 @@ function commandOf(pid: number): string {
     return "";
   }
 }
+
+describe("the line to try a command by hand", () => {
+  function byHand(data: object, more: { readonly id?: string; readonly output?: string } = {}): string | undefined {
+    const { id = "001", output = "out/001.txt" } = more;
+    project.write(`state/input/${id}.txt`, "hello");
+    const parsed = node.data.parse(data) as Readonly<Record<string, unknown>>;
+    const work = stageWork(project, ["run_command", parsed]);
+    const request = attemptRequest(project, work, id, { output });
+    const staged = join(project.folder, "try", output.replace(/\/$/, "").split("/").at(-1)!);
+    return node.byHand!({ ...request, output: { path: output, staged } });
+  }
+  const run = (line: string | undefined): string =>
+    execFileSync("bash", ["-c", line ?? "exit 9"], { encoding: "utf8" });
+
+  test("runs a shell line with its variables and its folder", () => {
+    const line = byHand({ command: 'cat "$MILLRACE_INPUT"; echo " $MILLRACE_ENTITY $OWN $PWD"', env: { OWN: "a b" } });
+    expect(run(line)).toBe(`hello 001 a b ${realpathSync(project.folder)}\n`);
+  });
+
+  test.each(["it's", "$(touch pwned)", "-rf", "a b;c", "`id`", '"', "*", "a\nb", "\u202etxt"])(
+    "takes the name %j for nothing but a name",
+    (id) => {
+      const line = byHand({ argv: ["sh", "-c", 'cat "$0"; printf "|%s" "$1"', "{input}", "{entity}"] }, { id });
+      expect(run(line)).toBe(`hello|${id}`);
+      expect(line).not.toContain("\n");
+    },
+  );
+
+  test("gives it its standard input, and the folder it fills", () => {
+    const line = byHand({ command: 'tr a-z A-Z > "$MILLRACE_OUTPUT/a"', stdin: "input" }, { output: "pages/001/" });
+    run(line);
+    expect(readFileSync(join(project.folder, "try/001/a"), "utf8")).toBe("HELLO");
+  });
+
+  test("does not show the environment of Millrace itself", () => {
+    const line = byHand({ command: "true" });
+    expect(line).toContain("MILLRACE_IDEMPOTENCY_KEY=");
+    expect(line).not.toContain("PATH=");
+  });
+
+  test("is none where an attempt would fail before it ran anything", () => {
+    expect(byHand({ argv: ["echo", "{vars.nothing}"] })).toBeUndefined();
+  });
+});
