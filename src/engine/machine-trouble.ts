@@ -20,7 +20,7 @@ const LAST_TRY_MS = 15_000;
 const SAME_TROUBLE_MS = 5000;
 /** How often a result may find no room although there was some right after; then it is simply too large, and fails. */
 const MOST_SPARED = 3;
-const PROBE_BYTES = 4096;
+const PROBE_BYTES = 65_536;
 /** How many files must be openable at once before work goes on. */
 const PROBE_FILES = 8;
 
@@ -103,6 +103,11 @@ export class MachineTrouble {
     this.#begin(trouble);
     const { attemptId, reads, envReads, durationMs, log } = outcome;
     return { kind: "interrupted", attemptId, reads, envReads, durationMs, log };
+  }
+
+  /** Results were put in place: the next trouble is a new one, with short waits. */
+  worked(): void {
+    if (this.#waits.size > 0 && this.#from.pauses.current === null) this.#waits.clear();
   }
 
   /** Looks at the room, at most once a second; below the reserve no new work starts. */

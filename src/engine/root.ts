@@ -424,6 +424,7 @@ export class Root {
   #onEnding(endings: readonly Ending[]): void {
     this.#keeper.tell(endings);
     this.#session.worked();
+    if (endings.some(({ result }) => result.is === "ran")) this.#trouble.worked();
     for (const ending of endings) for (const listener of this.endings) listener(ending);
   }
 

@@ -223,7 +223,9 @@ export class SqliteIndexStore implements IndexStore {
   }
 
   #use(database: DatabaseSync): DatabaseSync {
-    if (!this.#ports.readOnly) database.exec("pragma synchronous = off");
+    // A log of a few pages: on a small disk it would take the room of the results.
+    if (!this.#ports.readOnly)
+      database.exec("pragma synchronous = off; pragma wal_autocheckpoint = 8; pragma journal_size_limit = 131072");
     this.#database = database;
     this.#inode = this.#ports.disk.lstat(this.#path)?.ino;
     return database;
