@@ -1,7 +1,9 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { livingDoor } from "../adapters/door/socket.ts";
 import { FileOwnerLock } from "../adapters/store/owner.ts";
 import { NodeDisk } from "../adapters/system/disk.ts";
+import { hashBytes } from "../core/hash/hash.ts";
 import type { Pipeline } from "../core/model/pipeline.ts";
 import { problem } from "../core/model/problem.ts";
 import { fail, ok, type Result } from "../core/model/result.ts";
@@ -27,7 +29,21 @@ export function findDaemon(project: Project, projectFolder: AbsPath): { owner: O
     const owner = new FileOwnerLock(root, disk).current();
     if (owner) return { owner };
   }
-  return undefined;
+  const door = doorOfProject(projectFolder);
+  return door === undefined ? undefined : { owner: { pid: 0, host: hostname(), since: "", door } };
+}
+
+/** The door of a daemon that runs this project, found without its roots: they may be away. */
+function doorOfProject(projectFolder: AbsPath): AbsPath | undefined {
+  return livingDoor(hashBytes(projectFolder));
+}
+
+/** Fails with M110 when a daemon runs this project, though its roots, being away, do not say so. */
+export function refuseSecondDaemon(project: Project, projectFolder: AbsPath): Result<void> {
+  const saysSo = project.roots.some(({ root }) => new FileOwnerLock(root, disk).current() !== undefined);
+  if (saysSo || doorOfProject(projectFolder) === undefined) return ok(undefined);
+  const what = "a daemon runs this project already";
+  return fail(problem("M110", what, 'ask it how it stands ("millrace status"), or stop it first'));
 }
 
 /** The folders directly in the project folder that Millrace keeps something in. */

@@ -15,7 +15,7 @@ import type { Problem } from "../core/model/problem.ts";
 import { fail, ok, type Result } from "../core/model/result.ts";
 import type { AbsPath } from "../core/model/words.ts";
 import type { Log, NodeRunner } from "../ports.ts";
-import { claimRoots } from "./compose-claim.ts";
+import { claimRoots, refuseSecondDaemon } from "./compose-claim.ts";
 import { createRunner, openRoot, projectSources } from "./compose-root.ts";
 import { loadProject, type Project, type ProjectSources } from "./config.ts";
 import type { DoctorReport } from "./control.ts";
@@ -90,7 +90,8 @@ export async function startDaemon(options: {
   }
   for (const found of project.problems) log.problem(found);
   const door = doorName(projectFolder);
-  const claimed = claimRoots(project, door.address);
+  const alone = refuseSecondDaemon(project, projectFolder);
+  const claimed = alone.ok ? claimRoots(project, door.address) : alone;
   if (!claimed.ok) {
     await runner.close();
     return claimed;

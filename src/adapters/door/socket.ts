@@ -2,7 +2,7 @@
  * The daemon's door: a Unix socket in a folder that only its user can enter, one JSON line per call and per answer.
  * A call is `{"id": 1, "call": "status", "query": {}}`, its answer `{"id": 1, "result": {...}}` with a `Result` inside.
  */
-import { chmodSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createConnection, createServer, type Server, type Socket } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
@@ -42,6 +42,36 @@ export async function openDoor(id: string, handle: DoorHandler): Promise<Door> {
       rmSync(address, { force: true });
     },
   };
+}
+
+/**
+ * The door of a living process whose id begins with `<project>-`, for a project whose root cannot say who owns it;
+ * `undefined` when there is none, or when the system does not list its sockets.
+ */
+export function livingDoor(project: string): AbsPath | undefined {
+  const folder = dirname(doorAddress(project));
+  const doors = namesIn(folder).filter((name) => name.startsWith(`${project}-`));
+  if (doors.length === 0) return undefined;
+  const bound = textOf("/proc/net/unix");
+  const living = doors.find((name) => bound.includes(join(folder, name)));
+  return living === undefined ? undefined : join(folder, living);
+}
+
+function namesIn(folder: AbsPath): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    // Nobody has opened a door yet.
+    return [];
+  }
+}
+
+function textOf(path: AbsPath): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
 }
 
 /** Who opens a door owns its roots, so other doors of the same project (the part before `-`) are of dead processes. */
