@@ -22,6 +22,8 @@ export class ChokidarEngine implements Engine {
   readonly #maxEntries: number;
   #entries: number;
   #watcher: FSWatcher | undefined;
+  /** Ends the wait for `ready`, which never comes where a watch could not be made. */
+  #endWait: () => void = () => {};
 
   /** `entries`: how many files and folders the base has now; `unsuited` is told when there are more than `maxEntries`. */
   constructor(scope: BaseScope, sink: EngineSink, entries: number, maxEntries: number) {
@@ -47,7 +49,10 @@ export class ChokidarEngine implements Engine {
     watcher.on("raw", (_type, name, details) => this.#raw(name, details));
     watcher.on("all", (event, path, stats) => this.#concluded(event, path, stats));
     watcher.on("error", (error) => this.#trouble(error));
-    await new Promise<void>((resolve) => watcher.once("ready", resolve));
+    await new Promise<void>((resolve) => {
+      this.#endWait = resolve;
+      watcher.once("ready", resolve);
+    });
   }
 
   watchedFolders(): number {
@@ -57,6 +62,7 @@ export class ChokidarEngine implements Engine {
   async close(): Promise<void> {
     const watcher = this.#watcher;
     this.#watcher = undefined;
+    this.#endWait();
     await watcher?.close();
   }
 
@@ -105,7 +111,10 @@ export class ChokidarEngine implements Engine {
   #trouble(problem: unknown): void {
     const error = problem instanceof Error ? problem : new Error(String(problem));
     const code = "code" in error ? error.code : undefined;
-    if (code !== "EACCES" && code !== "EPERM") return this.#sink.failed(error);
+    if (code !== "EACCES" && code !== "EPERM") {
+      this.#sink.failed(error);
+      return this.#endWait();
+    }
     const at = "path" in error && typeof error.path === "string" ? relative(this.#scope.root, error.path) : undefined;
     this.#sink.cannotWatch(at ?? folderOf(this.#scope.base.path), error);
   }
