@@ -26,7 +26,10 @@ export function quarantineScreen(report: QuarantineReport, screen: Screen): stri
 /** `millrace quarantine show`: the error, what it printed, what it was made from, and how to try it by hand. */
 export function quarantinedTaskScreen(report: QuarantineReport, screen: Screen): string[] {
   const nameOf = nameTasks(report.quarantined);
-  return report.quarantined.flatMap((task, at) => [...(at === 0 ? [] : [""]), ...taskLines(task, nameOf(task), screen)]);
+  return report.quarantined.flatMap((task, at) => [
+    ...(at === 0 ? [] : [""]),
+    ...taskLines(task, nameOf(task), screen),
+  ]);
 }
 
 function taskLines(task: QuarantinedTask, name: string, screen: Screen): string[] {
