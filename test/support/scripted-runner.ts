@@ -203,7 +203,8 @@ export class ScriptedRunner implements NodeRunner {
       return hashed.is === "hashed" ? hashed.hash : undefined;
     }
     const read = reader.read(path);
-    if (!reads.some((known) => known.path === path))
+    // What cannot be read was not read.
+    if ((read.is === "read" || read.is === "absent") && !reads.some((known) => known.path === path))
       reads.push({ path, ...(read.is === "read" ? read : { hash: null, stat: undefined }) });
     return read.is === "read" ? new TextDecoder().decode(read.bytes) : undefined;
   }

@@ -1,4 +1,4 @@
 import type { Abilities } from "./script.ts";
 
 /** What lives do today. */
-export const abilities: Abilities = { orphanPolicies: false, rootAway: false, powerLoss: false };
+export const abilities: Abilities = { orphanPolicies: true, rootAway: true, powerLoss: true };

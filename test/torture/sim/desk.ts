@@ -79,7 +79,7 @@ export class Desk {
   }
 
   text(path: RelPath): string | undefined {
-    return this.#process.rig.text(path);
+    return path.endsWith("/") ? undefined : this.#process.rig.text(path);
   }
 
   #put(path: RelPath, text: string): void {

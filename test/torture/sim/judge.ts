@@ -41,9 +41,14 @@ async function heal(life: Life): Promise<void> {
   process.lift();
   life.cure();
   await process.quiet();
+  // What the disk did not let be removed goes at a start.
+  await process.stop();
+  await process.revive(undefined);
+  await process.quiet();
   life.release();
   life.makeAcceptedAnew(ACCEPTED);
-  for (let round = 0; round < 2; round++) {
+  for (let round = 0; round < 3; round++) {
+    process.now(() => void rig.root.retractions.accept());
     await process.during(() => rig.root.scan());
     await process.quiet();
     life.retryAll();

@@ -46,6 +46,8 @@ export class Life {
   #power = false;
   readonly kills: Kill[] = [];
   #crashes = 0;
+  /** A death may leave their marks behind: then they run once more. */
+  readonly #forced = new Set<string>();
   #events = 0;
 
   constructor(script: LifeScript, say?: (line: string) => void) {
@@ -109,6 +111,7 @@ export class Life {
       this.#crashes++;
       this.kills.push({ life: this.process.life, at: ++this.process.tick, cost: this.process.cost() });
       if (this.#power) this.process.cutPower(this.#dice);
+      for (const id of this.#forced) this.process.interfered(id);
       const next = this.#again;
       this.#again = undefined;
       this.#power = false;
@@ -215,6 +218,7 @@ export class Life {
       case "force": {
         const task = this.taskOf(step.stage, step.id);
         if (task === undefined) return;
+        this.#forced.add(step.id);
         const forced = { ...rig.root.controls.forced, [task.key]: this.#now() };
         return process.now(() =>
           this.#guarded(() => rig.root.setControls({ ...rig.root.controls, forced }, rig.root.withFollowers(task))),

@@ -88,7 +88,7 @@ function unknown(name: string, { area, below }: Parts): string {
 }
 
 function placeOfRename(from: Parts, to: Parts): string {
-  if (to.area === "visible") return from.area === "tmp" ? "rename result" : "rename back";
+  if (to.area === "visible") return from.area === "tmp" ? "rename result" : "rename from trash";
   if (from.area === "visible") return to.area === "tmp" ? "rename aside" : "move to trash";
   if (to.below.at(-1) === "intent.json") return "rename intent";
   if (to.area === "manifests") return "rename manifest";

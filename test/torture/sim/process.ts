@@ -19,7 +19,7 @@ interface ArmedFault {
 
 const decoder = new TextDecoder();
 /** Many times what a life needs. */
-const MOST_OPERATIONS = 500_000;
+const MOST_OPERATIONS = 100_000;
 const READS: ReadonlySet<string> = new Set(["open", "read", "list"]);
 
 /** One run of a node. */
