@@ -7,7 +7,7 @@ import { entityIdOf } from "../core/pattern/pattern.ts";
 import type { Row } from "../core/plan/state-table.ts";
 import type { Task } from "../core/plan/topology.ts";
 import { nextRetry } from "../core/resilience/retry.ts";
-import type { AttemptOutcome, AttemptRequest, Disk, IntentRecord, IntentStore, Random, Trash } from "../ports.ts";
+import type { AttemptOutcome, AttemptRequest, Disk, FileStat, IntentRecord, IntentStore, Random, Trash } from "../ports.ts";
 import { isDiskError } from "./disk-error.ts";
 import { type FactSources, signatureOf } from "./facts.ts";
 import type { MachineTrouble } from "./machine-trouble.ts";
@@ -15,6 +15,9 @@ import { isRacy, type LookSources } from "./look.ts";
 import { withEntry } from "./manifest-book.ts";
 import { Publisher } from "./publisher.ts";
 import type { StageInForce } from "./stages.ts";
+
+/** How long a result may wait for the others of its batch, in milliseconds. */
+const BATCH_MS = 1000;
 
 /** An attempt that has come back. */
 export interface Attempted {
@@ -148,7 +151,7 @@ export class Committer {
         stat.mtimeMs === read.stat.mtimeMs &&
         stat.ctimeMs === read.stat.ctimeMs &&
         stat.ino === read.stat.ino;
-      if (!same) return read.path;
+      if (!same || (this.#mayHide(stat, outcome) && this.#hashOf(read.path) !== read.hash)) return read.path;
       const row = table.find(read.path);
       if (row === undefined) continue;
       const known = table.hashOf(row);
@@ -156,6 +159,12 @@ export class Committer {
       if (known !== undefined && known !== read.hash) return read.path;
     }
     return undefined;
+  }
+
+  /** Was the file so young when it was read that a rewrite since then may have left its stat as it was? */
+  #mayHide({ ctimeMs, mtimeMs }: FileStat, { durationMs }: AttemptOutcome): boolean {
+    const { racyMs, clock } = this.#look;
+    return racyMs > 0 && clock.wallMs() - Math.max(ctimeMs, mtimeMs) < racyMs + durationMs + BATCH_MS;
   }
 
   /** Decides about what lies where the result goes. */
