@@ -64,20 +64,33 @@ function checkNode(version: string): DoctorCheck {
     : failed("node", `Node ${version}`, `install Node ${OLDEST_NODE} or newer`);
 }
 
+/** Limits of a user namespace, which may be lower than the system's, as in a container. */
+const OWN_LIMITS: Readonly<Record<string, string>> = {
+  max_user_watches: "max_inotify_watches",
+  max_user_instances: "max_inotify_instances",
+};
+
 /** Nothing on a system without inotify. */
 function checkInotify(disk: Disk): DoctorCheck[] {
   return Object.entries(INOTIFY_WANTED).flatMap(([name, wanted]): DoctorCheck[] => {
-    const bytes = disk.read(`/proc/sys/fs/inotify/${name}`);
-    if (bytes === undefined) return [];
-    const value = Number(new TextDecoder().decode(bytes).trim());
+    const ofSystem = numberIn(disk, `/proc/sys/fs/inotify/${name}`);
+    if (ofSystem === undefined) return [];
+    const own = OWN_LIMITS[name];
+    const ofNamespace = own === undefined ? undefined : numberIn(disk, `/proc/sys/user/${own}`);
+    const isOwn = ofNamespace !== undefined && ofNamespace < ofSystem;
+    const [setting, value] = isOwn ? [`user.${own}`, ofNamespace] : [`fs.inotify.${name}`, ofSystem];
     const check = `inotify-${name.split("_").at(-1)}`;
-    const finding = `fs.inotify.${name} is ${value}`;
+    const finding = `${setting} is ${value}`;
     return [
-      value >= wanted
-        ? well(check, finding)
-        : warned(check, finding, `raise it: sudo sysctl fs.inotify.${name}=${wanted * 8}`),
+      value >= wanted ? well(check, finding) : warned(check, finding, `raise it: sudo sysctl ${setting}=${wanted * 8}`),
     ];
   });
+}
+
+function numberIn(disk: Disk, path: AbsPath): number | undefined {
+  const bytes = disk.read(path);
+  const value = bytes === undefined ? Number.NaN : Number(new TextDecoder().decode(bytes).trim());
+  return Number.isFinite(value) ? value : undefined;
 }
 
 function checkClock(clock: Clock): DoctorCheck {

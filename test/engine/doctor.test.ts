@@ -84,6 +84,23 @@ describe("what is wrong is found, with what to do", () => {
       "warn inotify-watches: fs.inotify.max_user_watches is 8192",
     ],
     [
+      "few watches of a user namespace",
+      (_, disk) => {
+        disk.makeFolders("/proc/sys/user");
+        disk.write("/proc/sys/user/max_inotify_watches", "20\n");
+      },
+      "warn inotify-watches: user.max_inotify_watches is 20",
+    ],
+    [
+      "a namespace that allows more than the system does, and too few",
+      (_, disk) => {
+        disk.makeFolders("/proc/sys/user");
+        disk.write("/proc/sys/user/max_inotify_instances", "4096\n");
+        disk.write("/proc/sys/fs/inotify/max_user_instances", "16\n");
+      },
+      "warn inotify-instances: fs.inotify.max_user_instances is 16",
+    ],
+    [
       "a broken definition",
       (input) =>
         (input.validate = async () => ({ pipelines: [], problems: [problem("M201", "it is no JSON", "mend it")] })),
