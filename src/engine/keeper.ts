@@ -18,6 +18,9 @@ const SAVE_DELAY_MS = 2000;
 const STATUS_DELAY_MS = 1000;
 /** How many ended attempts are kept for the ledger while it cannot be written. */
 const HISTORY_KEPT = 10_000;
+/** Of how many of them the printed text is kept; it may be 64 KiB each. */
+const LOGS_KEPT = 200;
+const LEDGER = "the ledger";
 
 export interface KeeperSources {
   readonly root: AbsPath;
@@ -52,7 +55,7 @@ export class Keeper {
   #controls: Controls;
   readonly #envSeen: Record<string, string> = Object.create(null);
   /** Ended attempts that the ledger could not take yet. */
-  readonly #history: AttemptRow[] = [];
+  #history: AttemptRow[] = [];
   #saved: SnapshotMeta | undefined;
   #isSaveFailed = false;
   #dirty = false;
@@ -127,8 +130,10 @@ export class Keeper {
   /** Writes ended attempts to the ledger and to the log. */
   tell(endings: readonly Ending[]): void {
     const { log } = this.#from;
-    this.#history.push(...endings.map(rowOf));
-    this.#saveHistory();
+    for (const ending of endings) this.#history.push(rowOf(ending));
+    // While the ledger refuses, only the timer tries it: not each ending again.
+    if (this.#refused.has(LEDGER)) this.#trimHistory();
+    else this.#saveHistory();
     for (const { task, runId, result, reasons } of endings) {
       const fields = { task: `${task.stage.id}@${task.entity.id}`, pipeline: task.stage.pipeline, runId };
       if (result.is === "failed") {
@@ -141,10 +146,21 @@ export class Keeper {
 
   #saveHistory(): void {
     if (this.#history.length === 0) return;
-    const rows = this.#history.splice(0);
-    if (this.tryToWrite("the ledger", () => this.#from.ledger.add(rows))) return;
-    this.#history.unshift(...rows.slice(-HISTORY_KEPT));
+    const rows = this.#history;
+    if (this.tryToWrite(LEDGER, () => this.#from.ledger.add(rows))) {
+      this.#history = [];
+      return;
+    }
+    this.#trimHistory();
     this.#from.timers.once("history", STATUS_DELAY_MS, () => this.#saveHistory());
+  }
+
+  /** What waits for the ledger stays small however long that takes: the newest rows, and what only the last of them printed. */
+  #trimHistory(): void {
+    const rows = this.#history;
+    if (rows.length > HISTORY_KEPT) rows.splice(0, rows.length - HISTORY_KEPT);
+    for (let i = rows.length - LOGS_KEPT - 1; i >= 0; i--)
+      if (rows[i]!.log !== "") rows[i] = { ...rows[i]!, log: "" };
   }
 
   /** Writes one entity's manifest now; the intents keep what cannot be written yet. */
