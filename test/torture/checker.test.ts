@@ -5,8 +5,6 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { createHashStream, hashBytes, loadHasher, treeHash } from "../../src/core/hash/hash.ts";
 import { manifestFileName } from "../../src/core/model/entity-file-name.ts";
-import { EngineRig } from "../support/engine-rig.ts";
-import { ScriptedFailure } from "../support/scripted-runner.ts";
 import { newProject, source, stage } from "../support/rig.ts";
 import { check } from "./checker/check.ts";
 import { diskView } from "./checker/disk-view.ts";
@@ -14,8 +12,7 @@ import type { Plan } from "./checker/plan.ts";
 import { fileNameOf } from "./checker/records.ts";
 import type { Finding } from "./checker/view.ts";
 import { hashOfTree, xxh64 } from "./checker/xxh64.ts";
-import { type CleanLife, cleanLife, twoPipelines } from "./driver/clean-lives.ts";
-import { memoryView } from "./driver/memory-view.ts";
+import { type CleanLife, cleanLife, oneOfEach } from "./driver/clean-lives.ts";
 import { DEFECTS, Spoilt } from "./driver/planted-defects.ts";
 
 const CHECKER = join(import.meta.dirname, "checker");
@@ -23,34 +20,10 @@ const MAIN = join(CHECKER, "main.ts");
 
 await loadHasher();
 
-/** The root that the defects are planted in: see `DEFECTS`. */
-async function baseline(): Promise<CleanLife> {
-  const { definitions, stages } = twoPipelines("upper", "skip:SKIP");
-  const rig = new EngineRig(definitions);
-  rig.scripts.set("middle", ({ input }) => {
-    if (input.includes("poison")) throw new ScriptedFailure("it is poison");
-    return undefined;
-  });
-  const files = { a: "a one", b: "b one", c: "c one", s: "s skip", p: "p one" };
-  for (const [id, text] of Object.entries(files)) rig.put(`input/${id}.txt`, text);
-  await rig.start();
-  rig.write("input/p.txt", "p poison");
-  await rig.quiet();
-  await rig.stop();
-  const sources = Object.entries({ ...files, p: "p poison" }).map(([id, last]) => ({
-    path: `input/${id}.txt`,
-    versions: [last],
-    last,
-    stat: { size: last.length, mode: 0o644, mtimeNs: "1" },
-  }));
-  const gone = { path: "input/g.txt", versions: ["g"], last: null };
-  return { plan: { version: 1, stages, sources: [...sources, gone] }, view: memoryView(rig.disk, "/project/state") };
-}
-
 describe("what is planted is found", () => {
   let clean: CleanLife;
   beforeAll(async () => {
-    clean = await baseline();
+    clean = await oneOfEach();
   });
 
   test("nothing is wrong with the root that the defects are planted in", () => {
@@ -187,7 +160,11 @@ describe("its own small copies of what is documented agree with the product", ()
         expect(xxh64(bytes)).toBe(createHashStream().update(bytes).digest());
       }),
     );
-    fc.assert(fc.property(fc.string({ unit: "grapheme" }), (text) => void expect(xxh64(text)).toBe(hashBytes(text))));
+    fc.assert(
+      fc.property(fc.string({ unit: "grapheme" }), (text) => {
+        expect(xxh64(text)).toBe(hashBytes(text));
+      }),
+    );
   });
 
   test("hashes of folders", () => {
@@ -213,6 +190,10 @@ describe("its own small copies of what is documented agree with the product", ()
       fc.string({ unit: "grapheme", maxLength: 250 }),
       fc.constantFrom("", "con", "COM1.x", "a.b", ".a", "-a", "é"),
     );
-    fc.assert(fc.property(id, (id) => void expect(fileNameOf(id)).toBe(manifestFileName(id, hashBytes))));
+    fc.assert(
+      fc.property(id, (id) => {
+        expect(fileNameOf(id)).toBe(manifestFileName(id, hashBytes));
+      }),
+    );
   });
 });

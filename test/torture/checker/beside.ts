@@ -2,7 +2,7 @@
 import type { Expected } from "./oracle.ts";
 import { pipelineOf } from "./oracle.ts";
 import { compile } from "./pattern.ts";
-import type { Plan } from "./plan.ts";
+import type { Effect, Plan } from "./plan.ts";
 import type { Records } from "./records.ts";
 import type { Extras, Finding, RootView } from "./view.ts";
 
@@ -35,7 +35,10 @@ export function countFindings(
   }
   if (attempts !== undefined) {
     const cost = new Set((plan.kills ?? []).flatMap((kill) => kill.cost ?? []));
-    const done = (plan.effects ?? []).filter((run) => run.end !== null && !cost.has(run.nonce));
+    const killed = new Set((plan.kills ?? []).map((kill) => kill.life));
+    // A failure may be as void as a result: the next life tries again, as it should.
+    const isVoid = (run: Effect): boolean => cost.has(run.nonce) || (run.failed === true && killed.has(run.life));
+    const done = (plan.effects ?? []).filter((run) => run.end !== null && !isVoid(run));
     for (const [task, runs] of Map.groupBy(done, ({ stage, entity }) => `${stage}@${entity}`))
       if ((attempts[task] ?? 0) < runs.length) say(task, null, `${runs.length} attempts`, `${attempts[task] ?? 0}`);
   }

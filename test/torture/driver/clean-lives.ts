@@ -96,5 +96,44 @@ export async function cleanLife(seed: number): Promise<CleanLife> {
     versions: all.filter((content) => content !== null),
     last: all.at(-1) ?? null,
   }));
-  return { plan: { version: 1, stages, sources, mayLinger: true }, view: memoryView(rig.disk, ROOT) };
+  return { plan: { version: 1, stages, sources }, view: memoryView(rig.disk, ROOT) };
+}
+
+/** The root that defects are planted in: tasks that are done, one that fails, one that made nothing; a source that is gone. */
+export async function oneOfEach(): Promise<CleanLife> {
+  const { definitions, stages } = twoPipelines("upper", "skip:SKIP");
+  const rig = new EngineRig(definitions);
+  rig.scripts.set("middle", ({ input }) => {
+    if (input.includes("poison")) throw new ScriptedFailure("it is poison");
+    return undefined;
+  });
+  const files = { a: "a one", b: "b one", c: "c one", s: "s skip", p: "p one" };
+  for (const [id, text] of Object.entries(files)) rig.put(`input/${id}.txt`, text);
+  await rig.start();
+  rig.write("input/p.txt", "p poison");
+  await rig.quiet();
+  await rig.stop();
+  const sources = Object.entries({ ...files, p: "p poison" }).map(([id, last]) => ({
+    path: `input/${id}.txt`,
+    versions: [last],
+    last,
+    stat: { size: last.length, mode: 0o644, mtimeNs: "1" },
+  }));
+  const gone = { path: "input/g.txt", versions: ["g"], last: null };
+  return { plan: { version: 1, stages, sources: [...sources, gone] }, view: memoryView(rig.disk, ROOT) };
+}
+
+/** A root in which so many files went through three stages. */
+export async function manyEntities(count: number): Promise<CleanLife> {
+  const { definitions, stages } = twoPipelines("upper", "wrap:out");
+  const rig = new EngineRig(definitions);
+  const sources: PlannedSource[] = [];
+  for (let i = 0; i < count; i++) {
+    const [path, last] = [`input/${i}.txt`, `text ${i}`];
+    rig.put(path, last);
+    sources.push({ path, versions: [last], last });
+  }
+  await rig.start();
+  await rig.stop();
+  return { plan: { version: 1, stages, sources }, view: memoryView(rig.disk, ROOT) };
 }

@@ -56,6 +56,22 @@ export interface KillsResult {
   readonly ranAgain: readonly string[];
 }
 
+/** What is wrong, one line each; none when every promise held. */
+export function faultsOf(result: KillsResult): string[] {
+  const { hits, checker, checkerExit, verify, verifyExit, different, ranAgain, seed } = result;
+  const counted = hits.attempt + hits.commit + hits.recovery;
+  const faults = [
+    ...(checkerExit === 0 ? [] : checker.map((line) => `checker: ${line}`)),
+    ...(verifyExit === 0 ? [] : verify.map((finding) => `verify: ${JSON.stringify(finding)}`)),
+    ...different.map((path) => `differs from a clean run: ${path}`),
+    ...ranAgain.map((what) => `a second start without any change: ${what}`),
+    ...(2 * (hits.attempt + hits.commit) < counted ? [`too few kills hit work: ${JSON.stringify(hits)}`] : []),
+  ];
+  if (faults.length === 0 && (checkerExit !== 0 || verifyExit !== 0))
+    faults.push(`exit codes ${checkerExit}, ${verifyExit}`);
+  return faults.length === 0 ? [] : [...faults, `seed ${seed}`];
+}
+
 /** Tortures a project and judges it. The project is gone afterwards. */
 export async function torment(options: KillsOptions): Promise<KillsResult> {
   const project = new Project([]);
