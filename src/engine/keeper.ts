@@ -159,8 +159,7 @@ export class Keeper {
   #trimHistory(): void {
     const rows = this.#history;
     if (rows.length > HISTORY_KEPT) rows.splice(0, rows.length - HISTORY_KEPT);
-    for (let i = rows.length - LOGS_KEPT - 1; i >= 0; i--)
-      if (rows[i]!.log !== "") rows[i] = { ...rows[i]!, log: "" };
+    for (let i = rows.length - LOGS_KEPT - 1; i >= 0; i--) if (rows[i]!.log !== "") rows[i] = { ...rows[i]!, log: "" };
   }
 
   /** Writes one entity's manifest now; the intents keep what cannot be written yet. */

@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { reserveOf } from "../../src/engine/machine-trouble.ts";
 import { statusOfRoot } from "../../src/engine/status.ts";
-import { echo, EngineRig } from "../support/engine-rig.ts";
+import { echo, EngineRig, source, stage } from "../support/engine-rig.ts";
 import { diskError } from "../support/memory-disk.ts";
 import { MemoryScanner } from "../support/memory-scanner.ts";
 
@@ -167,5 +167,51 @@ describe("a scanner that fails", () => {
     await rig.pass(10_000);
     await rig.quiet();
     expect(rig.text("output/1.txt")).toBe("out(A)");
+  });
+});
+
+describe("an error of the disk on one file", () => {
+  test.each(["input/1.txt", "upper/1.txt"])("that is %s costs what is made of it, and nothing else", async (bad) => {
+    const rig = await new EngineRig([echo()]).start();
+    rig.write("input/1.txt", "a");
+    rig.write("input/2.txt", "b");
+    await rig.quiet();
+    rig.disk.onOperation = (operation, path) => {
+      if ((operation === "open" || operation === "read") && path === `/project/state/${bad}`)
+        throw diskError("EIO", path);
+    };
+    rig.write("input/1.txt", "A new");
+    rig.write("input/2.txt", "B new");
+    await rig.quiet();
+    await rig.pass(1000);
+    expect([rig.faults, codesOf(rig)[0], rig.text("output/2.txt")]).toEqual([[], undefined, "out(B NEW)"]);
+    expect(rig.text("output/1.txt")).toBe("out(A)");
+    rig.disk.onOperation = undefined;
+    await rig.pass(2_000_000);
+    await rig.quiet();
+    expect(rig.text("output/1.txt")).toBe("out(A NEW)");
+  });
+
+  test("whose fsync fails makes the result anew instead of forcing the same bytes again", async () => {
+    const synced = {
+      name: "echo",
+      stages: [
+        source("input", "input/{id}.txt"),
+        stage("upper", "input", "upper/{id}.txt", "upper", { durability: "sync" }),
+      ],
+    };
+    const rig = await new EngineRig([synced]).start();
+    const staged: string[] = [];
+    rig.disk.onOperation = (operation, path) => {
+      const isResult = /\/tmp\/[^/]+\/\d+$/.test(path);
+      if (isResult && (operation === "write" || operation === "sync")) staged.push(operation);
+      if (isResult && operation === "sync" && staged.length === 2) throw diskError("EIO", path);
+    };
+    rig.write("input/1.txt", "a");
+    await rig.quiet();
+    expect(rig.manifest("1").failures["upper/{id}.txt"]).toMatchObject({ category: "output" });
+    await rig.pass(120_000);
+    await rig.quiet();
+    expect([staged, rig.text("upper/1.txt")]).toEqual([["write", "sync", "write", "sync"], "A"]);
   });
 });

@@ -36,11 +36,11 @@ describe("what is kept in memory", () => {
     const clock = new ManualClock();
     let rows: readonly AttemptRow[] = [];
     let isBroken = true;
-    const add = vi.fn((given: readonly AttemptRow[]) => {
+    const add = vi.fn<(given: readonly AttemptRow[]) => void>((given) => {
       rows = [...given];
       if (isBroken) throw diskError("EIO", "ledger.db");
     });
-    const error = vi.fn();
+    const error = vi.fn<() => void>();
     const keeper = new Keeper({
       ledger: { add },
       controls: { read: () => ({ version: 1, held: {}, forced: {} }) },
