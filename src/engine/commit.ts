@@ -1,4 +1,3 @@
-import { basename } from "node:path/posix";
 import type { ErrorCategory, FailureRecord, Manifest, StateRecord } from "../core/model/manifest.ts";
 import { ACCEPTED, FAILURE_LOG_BYTES, HOPELESS, SOURCE_CODE_HASH } from "../core/model/manifest.ts";
 import { tailOf } from "../core/model/text-tail.ts";
@@ -406,9 +405,11 @@ export class Committer {
   }
 }
 
-function intentRecords({ attempt: { task, request }, record, sources }: Ready): IntentRecord[] {
+function intentRecords({ attempt: { task, request, batchId }, record, sources }: Ready): IntentRecord[] {
   const entry = { entityId: task.entity.id, pattern: task.stage.pattern.text, record };
-  const own = { ...entry, taskKey: task.key, path: task.path, staged: basename(request.output.staged) };
+  const { staged } = request.output;
+  const place = staged.slice(staged.indexOf(`/${batchId}/`) + batchId.length + 2);
+  const own = { ...entry, taskKey: task.key, path: task.path, staged: place };
   return [own, ...sources.map((source) => ({ ...source, taskKey: task.key, path: source.record.path, staged: "" }))];
 }
 

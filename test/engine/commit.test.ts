@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { Intent } from "../../src/ports.ts";
 import { diskError } from "../support/memory-disk.ts";
 import { echo, EngineRig, source, stage } from "../support/engine-rig.ts";
 
@@ -19,6 +20,28 @@ async function hanging(definition: object = echo()): Promise<{ rig: EngineRig; l
     },
   };
 }
+
+describe("an intent", () => {
+  test.each([["batch"], ["single"]] as const)(
+    "names where a result of lane %s waits in its batch folder",
+    async (lane) => {
+      const rig = await new EngineRig([echo()]).start();
+      rig.runner.lane = lane;
+      const waiting = new Map<string, boolean>();
+      rig.disk.onOperation = (operation, path) => {
+        // The rename of a result comes after its intent.
+        const batch = /\/tmp\/[^/]+/.exec(path)?.[0];
+        const intent = operation === "rename" && batch && rig.text(`.millrace${batch}/intent.json`);
+        if (!intent || path.endsWith(".intent.json")) return;
+        const [record] = (JSON.parse(intent) as Intent).records;
+        waiting.set(path, path.endsWith(`.millrace${batch}/${record!.staged}`));
+      };
+      rig.write("input/1.txt", "a");
+      await rig.quiet();
+      expect([...waiting.values()]).toEqual([true, true]);
+    },
+  );
+});
 
 describe("an attempt whose world changes while it runs", () => {
   test("is dropped and done again when its input changes, and counts as no failure", async () => {

@@ -24,8 +24,12 @@ export async function judged(life: Life): Promise<void> {
   const second = await lookAgain(life);
   if (failed(life)) return;
   const plan = planOf(life);
-  for (const { rule, what, path, entity, expected, got } of check(viewOf(process.rig.disk), plan, { second }))
+  const kept = new Set(Object.entries(life.family.onOrphan).flatMap(([id, policy]) => (policy === "keep" ? [id] : [])));
+  for (const { rule, what, path, entity, expected, got } of check(viewOf(process.rig.disk), plan, { second })) {
+    // Where a stage makes nothing now, its policy keeps what it made before.
+    if (rule === "I3" && expected === "nothing" && kept.has(path!.split("/")[0]!)) continue;
     process.watchman.complain(`${rule} ${what}`, `${path ?? ""} ${entity ?? ""}: expected ${expected}, got ${got}`);
+  }
 }
 
 function failed({ process }: Life): boolean {
@@ -49,6 +53,7 @@ async function heal(life: Life): Promise<void> {
   life.makeAcceptedAnew(ACCEPTED);
   for (let round = 0; round < 3; round++) {
     process.now(() => void rig.root.retractions.accept());
+    if (process.watchman.powerWasCut) life.removeForeign();
     await process.during(() => rig.root.scan());
     await process.quiet();
     life.retryAll();
@@ -100,7 +105,9 @@ function essence(rig: EngineRig, { desk, family }: Life): Record<string, string>
       const files = path.endsWith("/") ? JSON.stringify(rig.files(path)) : rig.text(path);
       const failure = manifest.failures[stage.pattern]?.error ?? "";
       const made = isMade ? [files, record?.contentHash, record?.codeHash, record?.inputHashes] : [];
-      found[path] = JSON.stringify([status === "orphaned" ? "none" : (status ?? "none"), failure, ...made]);
+      // What is kept of an earlier result, or is somebody's own, lies where nothing is made.
+      const isNothing = status === undefined || status === "orphaned" || status === "skipped";
+      found[path] = JSON.stringify([isNothing ? "nothing" : status, failure, ...made]);
     }
   }
   return found;
@@ -128,9 +135,11 @@ async function lookAgain({ process }: Life): Promise<{ ran: string[]; wrote: str
 
 // ---------------------------------------------------------------- for the checker
 
-function planOf({ process, desk, family, kills }: Life): Plan {
+function planOf(life: Life): Plan {
+  const { process, desk, family, kills } = life;
   const stages = plannedStages(family).filter(({ key }) => !FOLDERS.has(key));
-  const keepsakes = [...desk.keepsakes].map(([path, content]) => ({ path, content, mayStay: true }));
+  const kept = new Map([...desk.keepsakes, ...acceptedOrphans(life)]);
+  const keepsakes = [...kept].map(([path, content]) => ({ path, content, mayStay: true }));
   const others = [...desk.strays, "parts/", "bundle/", ...gone(family.has)];
   const effects = process.runs.filter(({ stage }) => !FOLDERS.has(stage)).map(effectOf);
   return {
@@ -143,6 +152,15 @@ function planOf({ process, desk, family, kills }: Life): Plan {
     others,
     mayLinger: !abilities.orphanPolicies,
   };
+}
+
+/** Results that somebody took for right stay when what they were made from is gone. */
+function acceptedOrphans({ process, tasks }: Life): [string, string][] {
+  return tasks().flatMap(({ entity, stage, path }): [string, string][] => {
+    if (process.rig.manifest(entity.id).states[stage.pattern.text]?.runId !== ACCEPTED) return [];
+    const text = path.endsWith("/") ? undefined : process.rig.text(path);
+    return text === undefined ? [] : [[path, text]];
+  });
 }
 
 /** Folders of stages that are not there at the end. */

@@ -227,8 +227,7 @@ export class Life {
       case "accept": {
         const task = this.taskOf(step.stage, step.id);
         // From here on it is theirs.
-        const text = task && this.desk.text(task.path);
-        if (text !== undefined) process.watchman.written(task!.path, text);
+        if (task !== undefined) process.watchman.adopted(task.path);
         if (task !== undefined) await process.during(() => this.#guardedLater(() => acceptTasks(rig.root, [task])));
         return;
       }
@@ -374,12 +373,12 @@ export class Life {
   }
 
   /** Every task of every entity that ever was. */
-  tasks(): Task[] {
+  readonly tasks = (): Task[] => {
     const { topology } = this.process.rig.root.stages;
     return stagesOf(this.family).flatMap(({ id }) =>
       this.ids().flatMap((entity) => topology.producerTask(outputOf(id, entity)) ?? []),
     );
-  }
+  };
 
   ids(): string[] {
     return [...this.desk.sources.keys()].map((path) => path.slice(3, -4));
@@ -395,6 +394,16 @@ export class Life {
     const forced = { ...root.controls.forced, ...Object.fromEntries(accepted.map(({ key }) => [key, this.#now()])) };
     for (const { entity } of accepted) this.process.interfered(entity.id);
     this.process.now(() => root.setControls({ ...root.controls, forced }, accepted));
+  }
+
+  /** A power cut may leave a result without its record, as if somebody else had put it there: it is taken away by hand. */
+  removeForeign(): void {
+    const { book } = this.process.rig.root;
+    for (const { entity, stage, path } of this.tasks())
+      if (book.get(entity.id).failures[stage.pattern.text]?.category === "foreign") {
+        this.process.tally.add("results without a record after a power loss, removed by hand");
+        this.desk.lose(path);
+      }
   }
 
   /** Failures of the past are forgotten, as by the command. */

@@ -39,6 +39,11 @@ export class Watchman {
     this.#written.add(`${path}\0${content}`);
   }
 
+  /** What lies there has become somebody's own. */
+  adopted(path: string): void {
+    for (const [at, content] of this.#filesAt(`${ROOT}/${path.replace(/\/$/, "")}`)) this.written(at, content);
+  }
+
   isMade(path: string, content: string): boolean {
     return this.#made.has(`${path}\0${content}`);
   }
