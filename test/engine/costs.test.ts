@@ -83,3 +83,15 @@ test("a root whose files are all gone remembers none of them", async () => {
   expect([rig.root.table.size, rig.root.settling.size, rig.root.book.waiting]).toEqual([0, 0, 0]);
   expect(rig.own("tmp")).toEqual([]);
 });
+
+test("one vanished file costs as much among 1000 entities as among 10", async () => {
+  const [few, many] = [await rootOf(10), await rootOf(1000)];
+  const vanish = (rig: EngineRig) => async (): Promise<void> => {
+    rig.remove("input/7.txt");
+    await rig.quiet();
+  };
+  const a = await operationsOf(few, vanish(few));
+  const b = await operationsOf(many, vanish(many));
+  expect([few.text("output/7.txt"), many.text("output/7.txt")]).toEqual([undefined, undefined]);
+  expect(a).toEqual(b);
+});

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { RelPath, Status } from "../../src/core/model/words.ts";
+import type { RelPath } from "../../src/core/model/words.ts";
 import { EngineRig, source, stage } from "../support/engine-rig.ts";
 import { ScriptedFailure } from "../support/scripted-runner.ts";
 

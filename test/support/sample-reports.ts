@@ -240,6 +240,18 @@ export const SHOW: ShowReport = {
         runId: "k3j4h5g6f7d8",
         durationMs: 12,
       },
+      "tagged/{id}.txt": {
+        path: "tagged/001.txt",
+        contentHash: null,
+        leftover: "2222333344445555",
+        codeHash: "5555666677778888",
+        paramsHash: "",
+        inputHashes: { "input/001.txt": "a1b2c3d4e5f60718" },
+        producedAt: "2026-11-20T12:57:00.000Z",
+        producedBy: "echo#tagged",
+        runId: "k3j4h5g6f7d8",
+        durationMs: 1,
+      },
     },
     failures: {
       "output/{id}.json": {

@@ -84,3 +84,19 @@ test("a later version is refused untouched, at the start and later", () => {
   expect(() => store.write({ version: 1, held: {}, forced: {} })).toThrow(InternalError);
   expect(readFileSync(fileIn(at), "utf8")).toBe('{"version": 2}');
 });
+
+test("what is frozen or accepted for deletion survives, and anything else in its place is damage", () => {
+  using at = makeStoreRoot();
+  const retractions = { "p#a@1": { at: "t", is: "frozen" }, "p#a@2": { at: "u", is: "accepted" } } as const;
+  open(at).write({ version: 1, held: {}, forced: {}, retractions });
+  expect(open(at).read()).toEqual({ version: 1, held: {}, forced: {}, retractions });
+  for (const wrong of [
+    '{"x": {"at": "t", "is": "gone"}}',
+    '{"x": "frozen"}',
+    '{"x": {"at": 1, "is": "frozen"}}',
+    "[]",
+  ]) {
+    writeFileSync(fileIn(at), `{"version": 1, "held": {}, "forced": {}, "retractions": ${wrong}}`);
+    expect(open(at).read()).toEqual({ version: 1, held: {}, forced: {} });
+  }
+});
