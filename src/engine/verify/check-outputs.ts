@@ -60,7 +60,7 @@ async function checkOutput(recorded: Recorded, stage: TaskStage, scene: Scene): 
       `"${path}" was edited and what it was made from is gone: it stays`,
       "keep it, or delete it",
     );
-  if (status === "held" && stage.onEdit === "keep")
+  if (stage.onEdit === "keep")
     return found.note(
       "output-differs",
       path,
