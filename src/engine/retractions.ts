@@ -25,6 +25,8 @@ const SECOND_LOOK_MS = 500;
 const LONGEST_BATCH_MS = 5000;
 /** When what the disk refused is tried again, in milliseconds. */
 const RETRY_MS = 10_000;
+/** How often it is looked whether all that was found is planned, in milliseconds. */
+const POLL_MS = 10;
 /** How many are taken away before others get a turn. */
 const SLICE = 64;
 /** How long the words on what is frozen are good for while nothing of it changes: they cost what it is much. */
@@ -181,7 +183,7 @@ export class Retractions {
       return this.#arm(2 * SECOND_LOOK_MS);
     }
     // A batch is decided as a whole: not while more of it is being found.
-    if (journey().isMatching || isScanning()) return this.#arm(1);
+    if (journey().isMatching || isScanning()) return this.#arm(POLL_MS);
     const now = clock.monoMs();
     if (this.#lookedAt === undefined) {
       const waitMs = Math.min(this.#newestAt + SECOND_LOOK_MS, this.#firstAt + LONGEST_BATCH_MS) - now;
@@ -189,7 +191,7 @@ export class Retractions {
       this.#lookedAt = now;
       const tasks = [...this.#planned.values()].map(({ task }) => task);
       journey().hint(new Set(tasks.flatMap((task) => [task.path, ...this.#lineage(task).paths])));
-      return this.#arm(1);
+      return this.#arm(POLL_MS);
     }
     const seen = [...this.#planned.values()].filter(({ at }) => at <= this.#lookedAt!);
     this.#lookedAt = undefined;

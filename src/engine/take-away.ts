@@ -2,8 +2,9 @@ import { SOURCE_CODE_HASH } from "../core/model/manifest.ts";
 import type { AbsPath, ContentHash, RelPath } from "../core/model/words.ts";
 import { entityIdOf } from "../core/pattern/pattern.ts";
 import type { Task } from "../core/plan/topology.ts";
-import type { Disk, Trash } from "../ports.ts";
+import type { Disk, Random, Trash } from "../ports.ts";
 import { leftBy } from "./commit.ts";
+import { isDiskError } from "./disk-error.ts";
 import { type FactSources, judgeTask } from "./facts.ts";
 import { type Lineage, lineageOf } from "./lineage.ts";
 import { withEntry } from "./manifest-book.ts";
@@ -12,6 +13,7 @@ export interface TakeAwayPorts {
   readonly root: AbsPath;
   readonly disk: Disk;
   readonly trash: Trash;
+  readonly random: Random;
   readonly facts: FactSources;
 }
 
@@ -53,7 +55,7 @@ export function takeAway(task: Task, ports: TakeAwayPorts): TakenAway {
     const ours = record && leftBy(record);
     if (ours === undefined || hashNow(task.path, facts) !== ours) return { is: "doubted", paths: [task.path] };
     if (task.stage.onOrphan === "delete") {
-      ports.disk.removeTree(`${ports.root}/${task.path.replace(/\/$/, "")}`);
+      remove(task.path, ports);
     } else if (record!.contentHash === null) {
       ports.trash.put(task.path, WHY_SKIPPED);
     } else {
@@ -64,6 +66,20 @@ export function takeAway(task: Task, ports: TakeAwayPorts): TakenAway {
   if (verdict.retract) forget(task, verdict.status === "skipped", facts);
   forgetSources(lineage, facts);
   return { is: "taken", what: verdict.retract && isThere ? "file" : "records", lineage };
+}
+
+/** For good. A folder steps aside first: a kill must not leave a part of it, which would look like an edit. */
+function remove(path: RelPath, { root, disk, random }: TakeAwayPorts): void {
+  const target = `${root}/${path.replace(/\/$/, "")}`;
+  if (!path.endsWith("/")) return disk.removeTree(target);
+  const aside = `${root}/.millrace/tmp/${random.id()}`;
+  try {
+    disk.rename(target, aside);
+  } catch (error) {
+    if (!isDiskError(error) || error.code !== "EXDEV") throw error;
+    return disk.removeTree(target);
+  }
+  disk.removeTree(aside);
 }
 
 /** Is something, or nothing, at the path as the table has it? */

@@ -59,6 +59,19 @@ const stories: readonly Story[] = [
     attempts: 0,
   })),
   {
+    name: "a folder whose source vanished, with onOrphan delete",
+    definition: {
+      name: "echo",
+      stages: [
+        source("input", "input/{id}.txt"),
+        stage("parts", "input", "parts/{id}/", "parts", { onOrphan: "delete" }),
+      ],
+    },
+    before: made,
+    change: vanish,
+    attempts: 0,
+  },
+  {
     name: "a stage that chose to make nothing",
     definition: echo({ first: "skip:no" }),
     before: made,
