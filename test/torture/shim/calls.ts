@@ -11,7 +11,8 @@ import { Stage, type Trial, runTrials } from "./trials.ts";
 /** How much of it is done; a share of 1 is every call. */
 export interface CallsSize {
   readonly seed: number;
-  /** Of the calls, how many are killed at, by story. */
+  /** Of which calls there is a kill before each, and of these, how many, by story. */
+  readonly killsAt: "points" | "changes";
   readonly kills: Readonly<Record<Story, number>>;
   /** Kills whose restart is killed, too. */
   readonly doubleKills: number;
@@ -36,7 +37,7 @@ export async function tryCalls(shim: CompiledShim, size: CallsSize): Promise<Cal
   try {
     for (const story of ["changed", "fresh"] as const) {
       const stage = await Stage.set(shim, story, join(folder, story));
-      const kills = stage.points().filter(() => random.next() < size.kills[story]);
+      const kills = stage[size.killsAt]().filter(() => random.next() < size.kills[story]);
       numbers[`calls of a ${story} root`] = stage.calls.length;
       await count(
         `kills in a ${story} root`,

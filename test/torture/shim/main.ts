@@ -14,7 +14,13 @@ export async function main(args: readonly string[]): Promise<PartResult> {
     return { part, ok: true, numbers: { seed }, notProven };
   }
   try {
-    const all = { kills: { changed: 1, fresh: 1 }, doubleKills: 300, faults: "all", daemonRounds: 2_000 } as const;
+    const all = {
+      killsAt: "points",
+      kills: { changed: 1, fresh: 1 },
+      doubleKills: 300,
+      faults: "all",
+      daemonRounds: 2_000,
+    } as const;
     const { numbers, wrong } = await tryCalls(shim, { seed, ...all });
     for (const one of wrong) console.error(one);
     return { part, ok: wrong.length === 0, numbers: { seed, ...numbers, wrong: wrong.length }, notProven: [] };

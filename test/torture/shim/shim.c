@@ -9,7 +9,8 @@
  *   3 action  an errno, or SHORT, KILL                      7 fitting  1: only calls that can really fail so
  *   8..       the first call it acted at, as text
  *
- * FS_TRACE names a file that gets a line for each call: number, name, path.
+ * FS_TRACE names a file that gets a line for each call: number, name, path; the name of one that leaves something else on
+ * the disk than before ends in "!".
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -32,7 +33,7 @@
 
 enum { SHORT = 1000, KILL = 1001 };
 /* What kind of call it is: which errors fit it. */
-enum { READS = 1, OPENS = 2, CHANGES = 4, CLOSES = 8 };
+enum { READS = 1, OPENS = 2, CHANGES = 4, CLOSES = 8, FORCES = 16 };
 
 struct state {
   _Atomic int64_t count, pid, at, action, sticky, hits, nosync, fitting;
@@ -91,7 +92,7 @@ static int of_fd(int fd, char *into) {
 
 static int fits(int action, int kind) {
   switch (action) {
-    case ENOSPC: case EDQUOT: case EROFS: return kind & CHANGES;
+    case ENOSPC: case EDQUOT: case EROFS: return kind & (CHANGES | FORCES);
     case EMFILE: return kind & OPENS;
     case EACCES: return kind & (OPENS | CHANGES);
     default: return 1;
@@ -104,7 +105,7 @@ static int decide(const char *name, const char *path, int kind) {
   int64_t n = atomic_fetch_add(&state->count, 1) + 1;
   if (trace >= 0) {
     char line[PATH_MAX + 64];
-    int length = snprintf(line, sizeof line, "%ld %s %s\n", (long)n, name, path + prefix_length);
+    int length = snprintf(line, sizeof line, "%ld %s%s %s\n", (long)n, name, kind & CHANGES ? "!" : "", path + prefix_length);
     syscall(SYS_write, trace, line, length);
   }
   int64_t at = state->at;
@@ -252,7 +253,7 @@ ssize_t sendfile(int out, int in, off_t *at, size_t n) { return sendfile64(out, 
 
 #define SYNC(function) \
   int function(int fd) { \
-    FAIL_IF(at_fd(#function, fd, CHANGES)); \
+    FAIL_IF(at_fd(#function, fd, FORCES)); \
     if (state && state->nosync) return 0; \
     REAL(#function, int (*)(int)); \
     return real(fd); \

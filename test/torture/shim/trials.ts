@@ -65,13 +65,22 @@ export class Stage {
     return stage;
   }
 
-  /**
-   * The calls to try, counted from 1, and two after the last. The probe of the clock rewrites one file that nobody reads:
-   * of its calls one in eight.
-   */
+  /** Every call, counted from 1, and two after the last. */
   points(): number[] {
-    const points = Array.from({ length: this.calls.length + 2 }, (_, index) => index + 1);
-    return points.filter((at) => at % 8 === 0 || !this.calls[at - 1]?.includes("/.timestamps-"));
+    return Array.from({ length: this.calls.length + 2 }, (_, index) => index + 1);
+  }
+
+  /**
+   * The calls before which the disk holds something else than before the call before: a kill at any other finds what a kill
+   * at one of these finds. Of the others, of the clock's probe (one file that nobody reads) and of SQLite's shared memory, which
+   * does not outlive its process, one in eight.
+   */
+  changes(): number[] {
+    const isChange = (at: number): boolean => {
+      const before = this.calls[at - 2] ?? "";
+      return /^\w+! /.test(before) && !/\.timestamps-|\.db-shm/.test(before);
+    };
+    return this.points().filter((at) => at % 8 === 0 || isChange(at));
   }
 
   end(): void {
