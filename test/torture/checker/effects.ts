@@ -74,12 +74,11 @@ export function ackFindings(
   results: ReadonlyMap<string, Expected>,
   textAt: (path: string) => string | undefined,
 ): Finding[] {
-  const since = new Map(plan.sources.map((source) => [source.path, source.since ?? 0]));
-  const newest = Math.max(0, ...plan.stages.map((stage) => stage.since ?? 0));
+  const changed = new Map(plan.sources.map((source) => [source.path, source.since ?? 0]));
   const found: Finding[] = [];
   for (const { path, content, at } of plan.acks ?? []) {
     const result = results.get(path);
-    if (result === undefined || newest > at || [...result.from].some((source) => (since.get(source) ?? 0) > at))
+    if (result === undefined || result.since > at || [...result.from].some((source) => (changed.get(source) ?? 0) > at))
       continue;
     const now = textAt(path);
     if (now !== content)

@@ -13,6 +13,8 @@ export interface Expected {
   readonly inputs: readonly string[];
   /** The dropped files it goes back to. */
   readonly from: ReadonlySet<string>;
+  /** When it or a stage before it was changed last, in the plan's sequence. */
+  readonly since: number;
   /** It fails, or what it is made from does: the result of an earlier input may be there still, or nothing. */
   readonly doubt: "failing" | "blocked" | undefined;
   /** Its inputs are such that it must fail. */
@@ -23,6 +25,7 @@ export interface Expected {
 interface State {
   readonly content: string;
   readonly from: ReadonlySet<string>;
+  readonly since: number;
   readonly isInDoubt: boolean;
 }
 
@@ -40,7 +43,7 @@ export function expectedResults(plan: Plan, known: Known): Map<string, Expected>
   const working = plan.stages.filter((stage) => stage.type !== "source");
   const dropped = new Map<string, State>();
   for (const { path, last } of plan.sources)
-    if (last !== null) dropped.set(path, { content: last, from: new Set([path]), isInDoubt: false });
+    if (last !== null) dropped.set(path, { content: last, from: new Set([path]), since: 0, isInDoubt: false });
   let before = new Map<string, Expected>();
   // A stage may stand before one that makes its inputs, in another pipeline too: as many rounds as it takes.
   for (let round = 0; round <= working.length; round++) {
@@ -63,10 +66,10 @@ function isSame(before: ReadonlyMap<string, Expected>, now: ReadonlyMap<string, 
   return true;
 }
 
-function putState(states: Map<string, State>, { path, content, from, doubt }: Expected, known: Known): void {
+function putState(states: Map<string, State>, { path, content, from, since, doubt }: Expected, known: Known): void {
   const there = known.keptAt(path) ?? content;
   if (there === null) states.delete(path);
-  else states.set(path, { content: there, from, isInDoubt: doubt !== undefined });
+  else states.set(path, { content: there, from, since, isInDoubt: doubt !== undefined });
 }
 
 interface World {
@@ -131,7 +134,9 @@ function makeResult(stage: PlannedStage, { entity, path, vars, members }: Place,
   const isFailing = fails || known.isFailing(stage, entity);
   const content = apply(stage.op ?? "copy", contents, (id) => other(id)?.content);
   const doubt = isFailing ? "failing" : isBlocked ? "blocked" : undefined;
-  return { path, stage, entity, content, inputs: members.map((member) => member.path), from, doubt, mustFail: fails };
+  const since = Math.max(stage.since ?? 0, ...read.map((state) => state.since));
+  const inputs = members.map((member) => member.path);
+  return { path, stage, entity, content, inputs, from, since, doubt, mustFail: fails };
 }
 
 /** What an operation makes of its inputs. */

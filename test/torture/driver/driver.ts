@@ -112,9 +112,17 @@ export class Driver {
     const paths = [...this.#living.keys()];
     for (let i = 0; i < most && paths.length > 0; i++) {
       const source = paths[Math.floor(this.#random.next() * paths.length)]!;
-      const path = `final/${idOf(source)}.json`;
-      const content = `final(v${wrap}(m${mark}(${this.#living.get(source)!.toUpperCase()})))`;
-      if (this.#project.holds(path, content)) this.#log.add({ is: "ack", path, content });
+      const id = idOf(source);
+      const upper = this.#living.get(source)!.toUpperCase();
+      const marked = `m${mark}(${upper})`;
+      const wrapped = `v${wrap}(${marked})`;
+      for (const [path, content] of [
+        [`upper/${id}.txt`, upper],
+        [`marked/${id}.txt`, marked],
+        [`wrapped/${id}.txt`, wrapped],
+        [`final/${id}.json`, `final(${wrapped})`],
+      ] as const)
+        if (this.#project.holds(path, content)) this.#log.add({ is: "ack", path, content });
     }
   }
 
