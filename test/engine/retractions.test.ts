@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { problem } from "../../src/core/model/problem.ts";
 import type { RelPath } from "../../src/core/model/words.ts";
 import { acceptTasks } from "../../src/engine/accept.ts";
 import type { ExplainReport } from "../../src/engine/control.ts";
@@ -221,6 +222,18 @@ describe("a source that vanishes", () => {
     await rig.quiet();
     expect(rig.files()).toEqual({});
   });
+});
+
+test("nothing is taken away while the root's work is paused; then it goes", async () => {
+  const rig = await made(chain());
+  const why = problem("M512", "the root is away", "bring it back");
+  rig.root.pauses.set("away", why);
+  rig.remove("input/1.txt");
+  await rig.pass(60_000);
+  expect([rig.status("output/1.txt"), rig.trashed(), rig.root.isQuiet]).toEqual(["orphaned", [], true]);
+  rig.root.pauses.clear("away");
+  await rig.quiet();
+  expect([rig.files(), rig.trashed().length]).toEqual([{}, 2]);
 });
 
 describe("a definition edit", () => {
