@@ -60,6 +60,18 @@ describe("a product whose source is gone", () => {
     expect(told(report.notes)).toContain("leftover-product out/1.txt");
     expect(rig.text("out/1.txt")).toBe("edited by hand");
   });
+
+  test("may stay while too many would go at once", async () => {
+    const definition = pipeline();
+    const names = Array.from({ length: 30 }, (_, i) => `in/${i}.txt`);
+    const rig = await made(definition, Object.fromEntries(names.map((path) => [path, path])));
+    for (const path of names) rig.disk.removeTree(`/project/state/${path}`);
+    await rig.revive();
+    await rig.stop();
+    const report = await verifyRig(rig, [definition]);
+    expect(told(report.findings)).toEqual([]);
+    expect(report.notes.filter(({ message }) => message.includes("its retraction is frozen"))).toHaveLength(30);
+  });
 });
 
 describe("what may lie under an output pattern", () => {
@@ -93,7 +105,7 @@ describe("what may lie under an output pattern", () => {
     const claims = { name: "two", stages: [source("made", "out/{id}.txt")] };
     const definitions = [pipeline(), claims];
     const rig = await new EngineRig(definitions).start();
-    rig.put("out/1.txt", "theirs");
+    rig.write("out/1.txt", "theirs");
     rig.write("in/1.txt", "a");
     await rig.quiet();
     await rig.stop();
