@@ -108,6 +108,7 @@ describe("what may lie under an output pattern", () => {
     rig.write("out/1.txt", "theirs");
     rig.write("in/1.txt", "a");
     await rig.quiet();
+    await rig.pass(1000);
     await rig.stop();
     const report = await verifyRig(rig, definitions);
     expect(told(report.findings)).toEqual([]);
