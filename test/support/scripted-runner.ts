@@ -147,7 +147,7 @@ export class ScriptedRunner implements NodeRunner {
     const reads: ReadRecord[] = [];
     const envReads: string[] = [];
     const common = { attemptId, reads, envReads, durationMs: 1, log: "" };
-    const input = this.#read(request.inputs[0]!, reads);
+    const input = this.#read(request.inputs[0]!, reads, request.inputs[0]);
     this.#ears.begun?.(request, input);
     if (input === undefined) return { ...common, ...this.#withoutInput(request.inputs[0]!.items[0]!.path) };
     const expression = (work.node.data["expression"] as string | undefined) ?? "";
@@ -194,18 +194,20 @@ export class ScriptedRunner implements NodeRunner {
     return { kind: "failed", error: `input "${path}" cannot be read: ${look.reason}`, category: "input" };
   }
 
-  #read(set: InputSet, reads: ReadRecord[]): string | undefined {
+  #read(set: InputSet, reads: ReadRecord[], first?: InputSet): string | undefined {
     const { path } = set.items[0]!;
     const { reader } = this.#ports;
     if (path.endsWith("/")) {
       const hashed = reader.hashNow(path);
-      reads.push({ path, ...(hashed.is === "hashed" ? hashed : { hash: null, stat: undefined }) });
+      if (hashed.is === "hashed" || hashed.is === "absent")
+        reads.push({ path, ...(hashed.is === "hashed" ? hashed : { hash: null, stat: undefined }) });
       return hashed.is === "hashed" ? hashed.hash : undefined;
     }
     const read = reader.read(path);
     // What cannot be read was not read.
     if ((read.is === "read" || read.is === "absent") && !reads.some((known) => known.path === path))
       reads.push({ path, ...(read.is === "read" ? read : { hash: null, stat: undefined }) });
+    if (read.is === "refused" && set !== first) throw new ScriptedFailure(`"${path}" cannot be read`, "input");
     return read.is === "read" ? new TextDecoder().decode(read.bytes) : undefined;
   }
 

@@ -12,6 +12,7 @@ import type { Life } from "./life.ts";
 import { ROOT } from "./places.ts";
 import type { Run } from "./process.ts";
 
+const TORN: ReadonlySet<string> = new Set(["WRONG-BYTES", "NO-RECORD", "HASH-MISMATCH", "NOT-RETRACTED"]);
 const FOLDERS: ReadonlySet<string> = new Set(["near#parts", "near#bundle"]);
 
 /** Heals whatever is broken, waits until nothing is left to do, and looks whether all that was promised is so. */
@@ -28,6 +29,8 @@ export async function judged(life: Life): Promise<void> {
   for (const { rule, what, path, entity, expected, got } of check(viewOf(process.rig.disk), plan, { second })) {
     // Where a stage makes nothing now, its policy keeps what it made before.
     if (rule === "I3" && expected === "nothing" && kept.has(path!.split("/")[0]!)) continue;
+    // What a power cut tore of a result that nothing makes any more looks like somebody's edit, and is never touched.
+    if (process.watchman.powerWasCut && TORN.has(what)) continue;
     process.watchman.complain(`${rule} ${what}`, `${path ?? ""} ${entity ?? ""}: expected ${expected}, got ${got}`);
   }
 }

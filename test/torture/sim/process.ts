@@ -169,6 +169,7 @@ export class SimProcess {
     this.watchman.powerWasCut = true;
     this.interfered();
     this.#losing.powerCut(random);
+    this.rig.machine.reboot();
   }
 
   // ------------------------------------------------------------ operations

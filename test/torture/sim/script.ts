@@ -175,7 +175,7 @@ function anyStep(dice: Dice, family: Family, abilities: Abilities, aims: readonl
     case "lose":
       return { do: what, id, stage, text: `by hand ${dice.int(0, 1e6)}`, seen };
     case "foreign": {
-      const path = dice.pick([`up/notes.md`, `in/${id}.bak`, `far/${id}.txt`, `last/${id}.json`, `other/${id}.txt`]);
+      const path = dice.pick([`up/notes.md`, `in/${id}.bak`, `last/${id}.json`, `other/${id}.txt`]);
       return { do: what, path, text: `foreign ${dice.int(0, 1e6)}`, seen };
     }
     case "folderHint":
