@@ -4,7 +4,7 @@ import type { Effect, Kill, Plan } from "./plan.ts";
 import type { Finding } from "./view.ts";
 
 /** I8: no run too many, no two at once, every start with an end or a kill. */
-export function effectFindings({ effects = [], kills = [] }: Plan): Finding[] {
+export function effectFindings({ stages, effects = [], kills = [] }: Plan): Finding[] {
   const found: Finding[] = [];
   const say = (what: string, { stage, entity }: Effect, expected: string, got: string): void =>
     void found.push({ rule: "I8", what, path: null, entity: `${stage}@${entity}`, expected, got });
@@ -24,6 +24,12 @@ export function effectFindings({ effects = [], kills = [] }: Plan): Finding[] {
           "one run for one input under one code",
           `${runs.length} runs; ${run.nonce} was neither a failure nor cost by a kill`,
         );
+  }
+  const limits = new Map(stages.map((stage) => [stage.key, stage.maxAttempts ?? Infinity]));
+  const inVain = effects.filter((run) => run.failed === true);
+  for (const runs of Map.groupBy(inVain, (run) => `${run.life} ${workOf(run)}`).values()) {
+    const limit = limits.get(runs[0]!.stage) ?? Infinity;
+    if (runs.length > limit) say("TWICE", runs[0]!, `${limit} attempts in one life`, `${runs.length} that failed`);
   }
   for (const runs of Map.groupBy(effects, (run) => `${run.stage}@${run.entity}`).values()) {
     const inOrder = runs.toSorted((a, b) => a.start - b.start);

@@ -33,6 +33,8 @@ export interface PlannedStage {
   readonly onOrphan?: "trash" | "keep" | "delete";
   /** It fails for every input that contains this text. */
   readonly failsOn?: string;
+  /** How often one life may try the same work in vain; not bounded when left out. */
+  readonly maxAttempts?: number;
   /** When it came to be as it is now, in the plan's sequence; 0 when left out. */
   readonly since?: number;
 }

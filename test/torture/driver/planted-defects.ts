@@ -212,6 +212,15 @@ export const DEFECTS: readonly (readonly [string, Rule, (root: Spoilt) => void])
   ],
   ["a run began and neither ended nor was killed", "I8", told(run("r2", 60, null, { life: 2 }))],
   [
+    "what fails is tried more often than it may be",
+    "I8",
+    (root) => {
+      const failed = [60, 70, 80].map((at) => run(`r${at}`, at, at + 5, { life: 2, failed: true }));
+      told(...failed)(root);
+      root.plan = { ...root.plan, stages: root.plan.stages.map((stage) => ({ ...stage, maxAttempts: 2 })) };
+    },
+  ],
+  [
     "a task is not listed",
     "I9",
     (root) =>

@@ -71,6 +71,7 @@ export function plannedStages(
       input: "upper",
       op: `wrap:m${mark}`,
       failsOn: "POISON",
+      maxAttempts: RETRY.maxAttempts,
       since: since.mark,
     },
     { key: "two#taken", type: "source", pattern: "marked/{name}.txt" },
