@@ -39,6 +39,8 @@ export class FileTrash implements Trash {
       // The note goes first: a kill in between leaves a note without a thing, never a thing without its reason.
       const note = formatNote({ path, kept, why, at, ...(of === undefined ? {} : { of }) });
       this.#disk.write(`${this.#folder(name)}/${NOTE}`, note);
+      // Somebody's own bytes: a result takes their place next, and a power cut may lose a folder that is not on the medium.
+      if (of === undefined) this.#forceFolders(this.#absolute(kept));
       isCopy = this.#moveOrCopy(this.#absolute(path), this.#absolute(kept));
     } catch (error) {
       this.#discard(name);
@@ -153,6 +155,14 @@ export class FileTrash implements Trash {
         return folder;
     }
     return undefined;
+  }
+
+  /** Makes the folders above a path of an entry and forces them to the medium, the innermost first. */
+  #forceFolders(path: AbsPath): void {
+    const trash = `${this.#root}/${TRASH_FOLDER}`;
+    let folder = path.slice(0, path.lastIndexOf("/"));
+    this.#disk.makeFolders(folder);
+    for (; folder.length >= trash.length; folder = folder.slice(0, folder.lastIndexOf("/"))) this.#disk.sync(folder);
   }
 
   #makeEntry(at: string): string {
