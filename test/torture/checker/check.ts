@@ -166,7 +166,6 @@ class Judge {
     if (there !== undefined) this.#explained.add(path);
     if (doubt === "failing") this.#checkFailing(expected);
     if (doubt !== undefined) return;
-    if (record === undefined && this.#isUnreadable(entity)) return;
     if (content === null) {
       if (there !== undefined) this.#say("I3", "WRONG-BYTES", of, "nothing", show(this.textAt(path)));
       if (record === undefined) this.#say("I5", "NO-RECORD", of, "a record that says that nothing was made", "none");
@@ -186,10 +185,9 @@ class Judge {
     const failure = this.#failureOf(stage, entity);
     const { mayFail = [] } = this.#plan;
     const task = `${stage.key}@${entity}`;
-    if (failure === undefined) {
-      if (!this.#isUnreadable(entity))
-        this.#say("I2", "NO-REASON", { path, entity }, "a recorded failure with its reason", "none");
-    } else if (!mustFail && mayFail !== "any" && !mayFail.includes(task))
+    if (failure === undefined)
+      this.#say("I2", "NO-REASON", { path, entity }, "a recorded failure with its reason", "none");
+    else if (!mustFail && mayFail !== "any" && !mayFail.includes(task))
       this.#say("I2", "FAILED", { path, entity }, "a result", failure.error);
   }
 
@@ -204,10 +202,6 @@ class Judge {
       if (now !== recorded)
         this.#say("I4", "HASH-MISMATCH", { path, entity }, `${input} with ${recorded ?? "no file"}`, now ?? "no file");
     }
-  }
-
-  #isUnreadable(entity: string): boolean {
-    return !this.records.byEntity.has(entity) && this.records.unreadable.length > 0;
   }
 
   // ------------------------------------------------------------ I4, I5: every record
