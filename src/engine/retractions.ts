@@ -75,6 +75,8 @@ export class Retractions {
   #lookedAt: MonoMs | undefined;
   /** Decided, and on its way out. */
   readonly #going = new Map<TaskKey, Task>();
+  /** What the disk did not let go when it was tried last; tried again later. */
+  readonly #refused = new Set<TaskKey>();
   /** What went lately, oldest first. */
   readonly #recentSources = new Map<RelPath, { readonly stage: StageKey; readonly at: MonoMs }>();
   readonly #recentOutputs = new Map<
@@ -318,9 +320,15 @@ export class Retractions {
     onChange();
   }
 
+  /** How many left-over results the disk does not let go. Each has been told, and is tried again later. */
+  get refused(): number {
+    return this.#refused.size;
+  }
+
   /** Whether a file went. */
   #take(task: Task): boolean {
     const { clock, log } = this.#from;
+    this.#refused.delete(task.key);
     const stage = this.#topology.stage(task.stage.key);
     const today = stage && stage.type !== "source" ? this.#topology.taskOf(stage, task.entity.vars) : undefined;
     if (today?.path !== task.path) return false;
@@ -330,6 +338,7 @@ export class Retractions {
     } catch (error) {
       if (!isDiskError(error)) throw error;
       log.error({ path: task.path, error: error.message }, "a result that is left over cannot be taken away now");
+      this.#refused.add(task.key);
       clock.after(RETRY_MS, () => this.#again(task));
       return false;
     }

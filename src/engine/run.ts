@@ -59,9 +59,9 @@ export async function runRoots(roots: readonly Root[], options: RunOptions): Pro
   });
 }
 
-/** Work stands still for the machine's sake, or not everything was seen. Either has been told. */
-function isHeldUp({ pauses, problems }: Root): boolean {
-  return pauses.current !== null || problems.some(({ code }) => code === "M514");
+/** Work stands still for the machine's sake, something could not be taken away, or not everything was seen. Each has been told. */
+function isHeldUp({ pauses, problems, retractions }: Root): boolean {
+  return pauses.current !== null || retractions.refused > 0 || problems.some(({ code }) => code === "M514");
 }
 
 /**
