@@ -129,10 +129,8 @@ export class SmallWorld {
 
   /** The texts in the trash, sorted; notes are not among them. */
   trashed(): string[] {
-    const texts = filesBelow(join(this.root, ".millrace/trash"), "");
-    return Object.values(texts)
-      .filter((text) => !text.startsWith("{"))
-      .toSorted();
+    const texts = Object.entries(filesBelow(join(this.root, ".millrace/trash"), ""));
+    return texts.flatMap(([path, text]) => (path.endsWith("/note.json") ? [] : [text])).toSorted();
   }
 
   /** Names in the temp folder. */
