@@ -265,6 +265,8 @@ export class MemoryDisk implements Disk {
   }
 
   #walk(path: AbsPath, follow: boolean): { readonly node: MemoryNode; readonly path: AbsPath } | undefined {
+    const straight = this.#walkStraight(path);
+    if (straight !== "winding") return straight;
     let pending = segmentsOf(path);
     const way: { readonly name: string; readonly node: MemoryNode }[] = [];
     for (let hops = 0; pending.length > 0;) {
@@ -286,6 +288,22 @@ export class MemoryDisk implements Disk {
       way.push({ name: segment, node: next });
     }
     return { node: way.at(-1)?.node ?? this.#root, path: `/${way.map(({ name }) => name).join("/")}` };
+  }
+
+  /** The same for a path without links, dots and doubled slashes, which nearly all are. */
+  #walkStraight(path: AbsPath): { readonly node: MemoryNode; readonly path: AbsPath } | undefined | "winding" {
+    if (path[0] !== "/" || path.endsWith("/.") || /\/\.?\/|\/\.\./.test(path)) return "winding";
+    let at: MemoryNode = this.#root;
+    for (let from = 1; from < path.length;) {
+      const slash = path.indexOf("/", from);
+      const end = slash === -1 ? path.length : slash;
+      const next: MemoryNode | undefined = at.kind === "folder" ? at.entries.get(path.slice(from, end)) : undefined;
+      if (next === undefined) return undefined;
+      if (next.kind === "symlink") return "winding";
+      at = next;
+      from = end + 1;
+    }
+    return { node: at, path: path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path };
   }
 
   #parentOf(path: AbsPath): { readonly folder: FolderNode; readonly name: string } {

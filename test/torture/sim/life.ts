@@ -340,7 +340,7 @@ export class Life {
             try {
               resolve(end());
             } catch (error) {
-              reject(error as Error);
+              reject(error);
             }
           });
         });

@@ -33,7 +33,9 @@ export const PLACES = [
   "sync temp folder",
   "make trash entry",
   "write trash note",
+  "sync trash entry",
   "move to trash",
+  "rename from trash",
   "make folder of results",
   "rename aside",
   "rename result",
@@ -50,6 +52,12 @@ export const PLACES = [
   "ledger.add",
   "index.save",
   "index.saveMeta",
+  "write in session.json.new",
+  "rename in session.json",
+  "makeFolders in millrace",
+  "remove small file",
+  "removeTree in visible/*",
+  "removeTree in trash/*",
 ] as const;
 
 /** The place in the protocol of an operation that writes; what is not known there is named by itself. */
@@ -118,6 +126,7 @@ function placeOfSync(parts: Parts): string {
     return "sync result";
   }
   if (area === "manifests") return "sync folder of manifests";
+  if (area === "trash") return "sync trash entry";
   if (area === "millrace") return "sync folder of Millrace";
   return area === "visible" ? "sync folder of results" : unknown("sync", parts);
 }

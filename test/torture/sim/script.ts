@@ -137,7 +137,7 @@ function anySeen(dice: Dice): Seen {
 
 function anyCrash(dice: Dice, { powerLoss }: Abilities, aims: readonly string[]): Happening {
   const point = (): CrashPoint =>
-    aims.length > 0 && dice.chance(0.4)
+    aims.length > 0 && dice.chance(0.6)
       ? { place: dice.pick(aims) }
       : { after: dice.chance(0.6) ? dice.int(0, 40) : dice.int(0, 400) };
   return {
