@@ -311,10 +311,12 @@ export class Root {
   /** Looks at everything and judges what may have changed since the table was saved. */
   async look(): Promise<void> {
     await this.scan();
+    // Manifests were written after the table was saved: it may not know all that they tell of.
+    const knowsRecords = this.#knowsFiles && this.#toJudge !== "all";
     this.#judgeAgain(this.#toJudge);
     this.#toJudge = new Set();
     await this.#whenPlanned();
-    if (!this.#knowsFiles) await this.#judgeStrays();
+    if (!knowsRecords) await this.#judgeStrays();
     this.#knowsFiles = true;
   }
 
