@@ -34,7 +34,7 @@ export function countFindings(
     }
   }
   if (attempts !== undefined) {
-    const cost = new Set((plan.kills ?? []).flatMap((kill) => kill.cost ?? []));
+    const cost = new Set((plan.kills ?? []).flatMap(({ cost = [], untold = [] }) => [...cost, ...untold]));
     const killed = new Set((plan.kills ?? []).map((kill) => kill.life));
     // A failure may be as void as a result: the next life tries again, as it should.
     const isVoid = (run: Effect): boolean => cost.has(run.nonce) || (run.failed === true && killed.has(run.life));

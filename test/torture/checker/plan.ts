@@ -100,6 +100,8 @@ export interface Kill {
    * Left out where nobody looked: then it may have cost every run of its life.
    */
   readonly cost?: readonly string[];
+  /** The nonces of the runs whose commit it interrupted after their results were safe: the history may not tell of them. */
+  readonly untold?: readonly string[];
 }
 
 /** Bytes that somebody else put where results go: an edited result, a foreign file. They must be there still, or in the trash. */

@@ -132,8 +132,12 @@ export class Driver {
   }
 
   /** Takes note of a daemon's end by force. */
-  killed(life: number, at: number, cost: readonly string[]): void {
-    this.#log.add({ is: "killed", life, at, cost });
+  killed(
+    life: number,
+    at: number,
+    found: { readonly cost: readonly string[]; readonly untold: readonly string[] },
+  ): void {
+    this.#log.add({ is: "killed", life, at, ...found });
   }
 }
 

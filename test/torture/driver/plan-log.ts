@@ -16,7 +16,13 @@ export type Entry =
   | { readonly is: "ack"; readonly path: string; readonly content: string }
   | { readonly is: "edit"; readonly path: string; readonly content: string }
   | { readonly is: "launch"; readonly life: number; readonly at: number }
-  | { readonly is: "killed"; readonly life: number; readonly at: number; readonly cost: readonly string[] };
+  | {
+      readonly is: "killed";
+      readonly life: number;
+      readonly at: number;
+      readonly cost: readonly string[];
+      readonly untold: readonly string[];
+    };
 
 /** Appends to the log; says the number of each line, from 1. */
 export class PlanLog {
@@ -79,7 +85,7 @@ export function planOf(logFile: string, told: readonly Told[]): Plan {
         launches.push(entry);
         break;
       case "killed":
-        kills.push({ life: entry.life, at: entry.at, cost: entry.cost });
+        kills.push({ life: entry.life, at: entry.at, cost: entry.cost, untold: entry.untold });
         break;
     }
   }

@@ -155,13 +155,13 @@ class Torment {
   }
 
   /** The runs of this life that the kill made void. All that told of themselves since the last kill are of this life. */
-  #costOfLife(life: number): readonly string[] {
-    const cost = costOf(
+  #costOfLife(life: number): ReturnType<typeof costOf> {
+    const found = costOf(
       this.#project.at(""),
       effectsOf(this.#effects.news(), () => life),
     );
-    this.#lost += cost.length;
-    return cost;
+    this.#lost += found.cost.length;
+    return found;
   }
 
   #hitOf(daemon: Daemon, before: ReadonlyMap<string, unknown>): Hit {

@@ -48,15 +48,23 @@ export const PATTERNS: Readonly<
 
 /**
  * The nonces of the runs that left nothing durable: no record of their result, and no intent whose output is in its place.
- * A task may run again for these, and for no other.
+ * A task may run again for these, and for no other. The history comes last in a commit: it may lack those that are `untold`.
  */
-export function costOf(root: string, runs: readonly Effect[]): string[] {
+export function costOf(root: string, runs: readonly Effect[]): { cost: string[]; untold: string[] } {
   const last = new Map<string, Effect>();
   for (const run of runs) last.set(`${run.stage}@${run.entity}`, run);
   const intents = intentsOf(root);
-  return [...last.values()]
-    .filter((run) => run.failed !== true && !isDurable(root, run, intents))
-    .map((run) => run.nonce);
+  const [cost, untold]: [string[], string[]] = [[], []];
+  for (const run of last.values()) {
+    if (run.failed === true) continue;
+    if (!isDurable(root, run, intents)) cost.push(run.nonce);
+    else if (isAnnounced(run, intents)) untold.push(run.nonce);
+  }
+  return { cost, untold };
+}
+
+function isAnnounced({ stage, entity }: Effect, intents: readonly Announced[]): boolean {
+  return intents.some((of) => of.entityId === entity && of.pattern === PATTERNS[stage]!.pattern);
 }
 
 function isDurable(root: string, { stage, entity, input, output }: Effect, intents: readonly Announced[]): boolean {
