@@ -51,7 +51,7 @@ describe("what is planted is found", () => {
 });
 
 describe("where nothing is wrong, nothing is found", () => {
-  test("in 200 random lives of the engine in memory", { timeout: 60_000 }, async () => {
+  test("in 200 random lives of the engine in memory", { timeout: 180_000 }, async () => {
     const alarms: Record<number, Finding[]> = {};
     for (let seed = 1; seed <= 200; seed++) {
       const { plan, view } = await cleanLife(seed);
@@ -61,7 +61,7 @@ describe("where nothing is wrong, nothing is found", () => {
     expect(alarms).toEqual({});
   });
 
-  test("in 20 roots of the real program, with files added, changed and failing", { timeout: 60_000 }, async () => {
+  test("in 20 roots of the real program, with files added, changed and failing", { timeout: 180_000 }, async () => {
     const project = newProject({
       name: "one",
       retryPolicy: { maxAttempts: 2, backoffSeconds: [3600] },
