@@ -290,13 +290,17 @@ export const COMMANDS: readonly CommandSpec[] = [
     group: "Ask:",
     summary: "look at everything on disk and say what is off",
     details:
-      "Trusts nothing but the files: outputs, manifests, sources, the index. Exits 1 when anything is off.\n--repair does what is safe; what is to be made again is made by the next run, or by the daemon.",
+      "Trusts nothing but the files: outputs, manifests, sources, the index. Exits 1 when anything is off.\n--repair does what is safe; what is to be made again is made by the next run, or by the daemon.\n--rebuild finds nodes that do not give the same result for the same input; it writes nothing in the root.",
     args: [TARGETS],
-    flags: [{ flags: "--repair", text: "do what is safe; never touches a source" }],
+    flags: [
+      { flags: "--repair", text: "do what is safe; never touches a source" },
+      { flags: "--rebuild", text: "also run every fresh transform once more, elsewhere, and compare the results" },
+    ],
     examples: [
       ["verify", "every root, with a daemon or without"],
       ["verify output", "what concerns one stage"],
       ["verify --repair", "and mend what can be mended"],
+      ["verify --rebuild output", "and make a stage's outputs again, to see whether they are the same"],
     ],
     load: async () => (await import("./commands/verify.ts")).run,
   },

@@ -64,6 +64,8 @@ export interface EngineDoor {
     /** Findings that concern these; all when left out. */
     readonly targets: readonly string[];
     readonly repair: boolean;
+    /** Makes outputs again, beside the roots, and compares them; called before the first one, for a signal that ends it. */
+    readonly rebuild?: (() => AbortSignal) | undefined;
   }): Promise<Result<VerifyReport>>;
   examineProject(options: { readonly projectFolder: AbsPath }): Promise<DoctorReport>;
 }

@@ -150,7 +150,7 @@ export function openRoot(options: OpenRootOptions): Result<OpenedRoot> {
 }
 
 /** Attempts of commands, requests and modules that may run at one time; they mostly wait. */
-function slots(): number {
+export function slots(): number {
   return Math.max(8, availableParallelism() * 4);
 }
 

@@ -9,6 +9,7 @@ import { fail, ok, type Result } from "../core/model/result.ts";
 import type { AbsPath } from "../core/model/words.ts";
 import type { NodeRunner } from "../ports.ts";
 import { claimRoots, enabled, findDaemon } from "./compose-claim.ts";
+import { RebuildPlace } from "./compose-rebuild.ts";
 import { createRunner, openRoot, projectSources } from "./compose-root.ts";
 import { loadProject, type Project, type ProjectRoot } from "./config.ts";
 import type { RepairReport, VerifiedRoot, VerifyFinding, VerifyReport } from "./control.ts";
@@ -28,6 +29,8 @@ interface Verifying {
   readonly projectFolder: AbsPath;
   readonly targets: readonly string[];
   readonly repair: boolean;
+  /** Outputs are made again, too; called before the first of them, for a signal that ends that work. */
+  readonly rebuild?: (() => AbortSignal) | undefined;
 }
 
 /**
@@ -62,8 +65,9 @@ async function lookTwice(
   options: Verifying,
   runner: NodeRunner,
 ): Promise<Result<readonly VerifiedRoot[]>> {
-  const first = await lookAtAll(project, options, runner);
-  if (!first.ok || first.value.every(({ findings }) => findings.length === 0)) return first;
+  const place = options.rebuild && new RebuildPlace(options.rebuild);
+  const first = await lookAtAll(project, options, runner, place).finally(() => place?.remove());
+  if (!first.ok || place?.isEnding || first.value.every(({ findings }) => findings.every(isOfRebuild))) return first;
   const owners = project.roots.flatMap(({ root }) => new FileOwnerLock(root, disk).current() ?? []);
   if (owners.length === 0) return first;
   const door = findDaemon(project, options.projectFolder)?.owner.door;
@@ -71,9 +75,18 @@ async function lookTwice(
   else await pause(PAUSE_MS);
   const second = await lookAtAll(project, options, runner);
   if (!second.ok) return second;
-  return ok(
-    second.value.map((root, at) => ({ ...root, findings: standing(root.findings, first.value[at]!.findings) })),
-  );
+  return ok(second.value.map((root, at) => withRebuild(root, first.value[at]!)));
+}
+
+/** What stands at the second look, and what the first one made again: no node runs a third time. */
+function withRebuild(now: VerifiedRoot, before: VerifiedRoot): VerifiedRoot {
+  const findings = [...standing(now.findings, before.findings), ...before.findings.filter(isOfRebuild)];
+  const { rebuilt } = before.checked;
+  return { ...now, findings, checked: { ...now.checked, ...(rebuilt && { rebuilt }) } };
+}
+
+function isOfRebuild({ rebuild }: VerifyFinding): boolean {
+  return rebuild !== undefined;
 }
 
 function standing(now: readonly VerifyFinding[], before: readonly VerifyFinding[]): VerifyFinding[] {
@@ -89,10 +102,11 @@ async function lookAtAll(
   project: Project,
   options: Verifying,
   runner: NodeRunner,
+  place?: RebuildPlace,
 ): Promise<Result<readonly VerifiedRoot[]>> {
   const looked: Verified[] = [];
   for (const projectRoot of project.roots) {
-    const one = await lookAt(projectRoot, project, options, runner);
+    const one = await lookAt(projectRoot, project, options, runner, place);
     if (!one.ok) return one;
     looked.push(one.value);
   }
@@ -109,6 +123,7 @@ async function lookAt(
   project: Project,
   { projectFolder, targets }: Verifying,
   runner: NodeRunner,
+  place: RebuildPlace | undefined,
 ): Promise<Result<Verified>> {
   const problems: Problem[] = [];
   // What is wrong becomes a finding: nothing is told twice.
@@ -122,7 +137,8 @@ async function lookAt(
     await root.openDefinitions(enabled(pipelines), project.problems);
     const ownerFault = lock.fault();
     const owner = ownerFault === undefined ? lock.current() : undefined;
-    return ok(await verifyRoot({ root, owner, ownerFault, problems, ignored }, targets));
+    const verified = await verifyRoot({ root, owner, ownerFault, problems, ignored }, targets, place);
+    return verified.refused === undefined ? ok(verified) : fail(verified.refused);
   } finally {
     root.finish();
     await release();

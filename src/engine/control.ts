@@ -11,7 +11,7 @@ import type { ErrorCategory, Manifest } from "../core/model/manifest.ts";
 import type { Problem } from "../core/model/problem.ts";
 import type { ProblemCode } from "../core/model/problems.ts";
 import type { Result } from "../core/model/result.ts";
-import type { EntityId, Evidence, ReasonCode, RelPath, Status } from "../core/model/words.ts";
+import type { ContentHash, EntityId, Evidence, ReasonCode, RelPath, StageKey, Status, TaskKey } from "../core/model/words.ts";
 import type { AttemptRow, Owner, WatchHealth } from "../ports.ts";
 
 /** Status word to how many; words with zero are left out. */
@@ -366,6 +366,32 @@ export interface VerifyFinding {
   readonly hint: string;
   /** `--repair` has done its part. */
   readonly repaired: boolean;
+  /** Only of the rule `not-repeated`. */
+  readonly rebuild?: RebuildFinding;
+}
+/** A result that did not come out the same when it was made again. */
+export interface RebuildFinding {
+  readonly task: TaskKey;
+  readonly stage: StageKey;
+  /** The type of the node, and the file of a module. */
+  readonly node: string;
+  /** `null`: nothing was made. */
+  readonly recorded: ContentHash | null;
+  readonly now: ContentHash | null;
+  /** How it fails now; `null`: it does not. */
+  readonly error: string | null;
+}
+/** What `verify --rebuild` did in one root. */
+export interface RebuildReport {
+  /** Tasks among the targets: those made again and those left out. */
+  readonly outputs: number;
+  /** Those made again: the sum of the next three. */
+  readonly rebuilt: number;
+  readonly same: number;
+  readonly differ: number;
+  readonly failed: number;
+  /** The others, by why: `sink`, `accepted`, `overtaken` (an input changed meanwhile), `interrupted`, or the task's status. */
+  readonly leftOut: Readonly<Record<string, number>>;
 }
 export interface VerifiedRoot {
   readonly root: string;
@@ -379,6 +405,8 @@ export interface VerifiedRoot {
     readonly sources: number;
     /** Files elsewhere that belong to no pattern. */
     readonly notOurs: number;
+    /** Only with `--rebuild`. */
+    readonly rebuilt?: RebuildReport;
   };
   readonly states: Readonly<Partial<Record<SourceState, number>>>;
   /** Entries that are not done, each with its reason; at most 100. */

@@ -72,6 +72,7 @@ const MAPS: Readonly<Record<string, string>> = {
   results: "result",
   states: "pattern",
   "roots[].states": "state",
+  leftOut: "cause",
   failures: "pattern",
   inputHashes: "path",
   envHashes: "name",

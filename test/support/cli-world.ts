@@ -105,8 +105,9 @@ function doorOf(setting: Setting, calls: string[], handles: FakeWorld): EngineDo
     },
     validateProject: async () => ({ pipelines: [], problems: [] }),
     examineProject: async () => sample.DOCTOR,
-    verifyProject: async ({ repair, targets }) => {
-      calls.push(`verifyProject ${JSON.stringify({ repair, targets })}`);
+    verifyProject: async ({ repair, targets, rebuild }) => {
+      const isToldToStop = rebuild?.().aborted;
+      calls.push(`verifyProject ${JSON.stringify({ repair, targets, isToldToStop })}`);
       return ok(sample.VERIFY);
     },
     ...setting.door,

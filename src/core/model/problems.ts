@@ -70,6 +70,7 @@ export const PROBLEM_TITLES = {
   M515: "the machine went down without a stop",
   M516: "the machine refuses what Millrace needs",
   M517: "too much would be taken away at once",
+  M518: "the machine is short of memory",
   M601: "an output is gone",
   M602: "an output is not what was recorded",
   M603: "a manifest cannot be read",
@@ -85,6 +86,7 @@ export const PROBLEM_TITLES = {
   M613: "a chain of results is broken",
   M614: "a product of something that is gone",
   M615: "a file that Millrace keeps is damaged",
+  M616: "a result does not come out the same again",
 } as const;
 
 /** A stable problem code. */

@@ -1,6 +1,6 @@
 import type { ProblemCode } from "../../core/model/problems.ts";
 import type { EntityId, RelPath } from "../../core/model/words.ts";
-import type { VerifyFinding } from "../control.ts";
+import type { RebuildFinding, VerifyFinding } from "../control.ts";
 
 /** Every rule that `verify` checks, with its code; docs/verify.md says what each means. */
 export const RULES = {
@@ -28,6 +28,7 @@ export const RULES = {
   "owner-damaged": "M615",
   "session-damaged": "M615",
   "trash-damaged": "M615",
+  "not-repeated": "M616",
 } as const;
 
 /** The name of a rule. */
@@ -61,10 +62,21 @@ const HINTS: Readonly<Record<Rule, string>> = {
   "owner-damaged": "make sure that no Millrace runs on this root, then delete .millrace/owner",
   "session-damaged": '"millrace verify --repair" sets it aside; the next start then checks what the last session wrote',
   "trash-damaged": '"millrace verify --repair" writes a new note',
+  "not-repeated":
+    "let the node give the same result for the same input: no time, chance or network; or accept that its outputs differ after a rebuild",
 };
 
 function codeOf(rule: Rule): ProblemCode {
   return RULES[rule];
+}
+
+const FAILS_HINT =
+  "see to it that what the node needs is still there and that it does not fail by chance; its next run would fail, too";
+
+function repeatWords(path: RelPath, { task, node, recorded, now, error }: RebuildFinding): string {
+  const before = recorded === null ? "that nothing was made" : recorded;
+  const after = error !== null ? `it fails: ${error}` : now === null ? "it makes nothing" : `it has ${now}`;
+  return `"${path}" of ${task} (node: ${node}) is not repeated: recorded is ${before}; made again, ${after}`;
 }
 
 /** What a look at one root found. */
@@ -76,6 +88,13 @@ export class Findings {
   /** Something is off. */
   add(rule: Rule, path: RelPath, entity: EntityId | null, message: string, hint: string = HINTS[rule]): void {
     this.findings.push({ code: codeOf(rule), rule, path, entity, message, hint, repaired: false });
+  }
+
+  /** A result does not come out the same when it is made again. */
+  repeat(path: RelPath, entity: EntityId, rebuild: RebuildFinding): void {
+    const hint = rebuild.error === null ? HINTS["not-repeated"] : FAILS_HINT;
+    const of = { rule: "not-repeated", code: codeOf("not-repeated"), path, entity, repaired: false } as const;
+    this.findings.push({ ...of, message: repeatWords(path, rebuild), hint, rebuild });
   }
 
   /** Something is as it is for a reason. */

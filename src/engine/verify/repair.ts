@@ -72,6 +72,7 @@ const MENDS: Readonly<Record<Rule, Mend>> = {
   "owner-damaged": nothing,
   "session-damaged": setAside,
   "trash-damaged": writeNote,
+  "not-repeated": nothing,
 };
 
 // ---------------------------------------------------------------- files

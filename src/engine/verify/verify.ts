@@ -1,5 +1,7 @@
+import type { Problem } from "../../core/model/problem.ts";
 import type { ContentHash, RelPath } from "../../core/model/words.ts";
 import { namesStage, namesTask, parseTarget, type Target } from "../../core/plan/targets.ts";
+import type { Task } from "../../core/plan/topology.ts";
 import type { VerifiedRoot, VerifyFinding } from "../control.ts";
 import type { Root } from "../root.ts";
 import { checkFiles } from "./check-files.ts";
@@ -8,6 +10,7 @@ import { checkManifests } from "./check-manifests.ts";
 import { checkOutputs } from "./check-outputs.ts";
 import { checkOwn } from "./check-own.ts";
 import { Findings } from "./findings.ts";
+import { type Rebuilding, rebuildOutputs } from "./rebuild.ts";
 import type { Scene } from "./scene.ts";
 
 /** What is known of a root before it is verified. */
@@ -17,14 +20,21 @@ export type VerifySources = Pick<Scene, "root" | "owner" | "ownerFault" | "probl
 export interface Verified {
   readonly report: VerifiedRoot;
   readonly unknown: readonly string[];
+  /** Why outputs could not all be made again. */
+  readonly refused: Problem | undefined;
 }
 
 /**
  * Everything that a look at the disk can check of one root; changes nothing.
  *
  * @param from.root opened for looking with its definitions alone, so that its table is filled from the disk here
+ * @param rebuilding also makes outputs again, outside the root
  */
-export async function verifyRoot(from: VerifySources, targets: readonly string[] = []): Promise<Verified> {
+export async function verifyRoot(
+  from: VerifySources,
+  targets: readonly string[] = [],
+  rebuilding?: Rebuilding,
+): Promise<Verified> {
   const { root } = from;
   const found = new Findings();
   const scene: Scene = { ...from, found, records: new Map(), strangers: [], underway: underwayOf(from) };
@@ -35,15 +45,27 @@ export async function verifyRoot(from: VerifySources, targets: readonly string[]
   await checkIndex(scene);
   checkOwn(scene);
   const wanted = targets.map(parseTarget);
+  const rebuilt = rebuilding && (await rebuildOutputs(scene, (task) => isWanted(task, wanted, root), rebuilding));
   const report = {
     root: root.ports.name,
     findings: concerning(found.findings, wanted, root),
     notes: concerning(found.notes, wanted, root),
-    checked: { outputs, manifests, sources: census.entries, notOurs: census.notOurs },
+    checked: {
+      outputs,
+      manifests,
+      sources: census.entries,
+      notOurs: census.notOurs,
+      ...(rebuilt && { rebuilt: rebuilt.report }),
+    },
     states: census.states,
     explained: census.explained,
   };
-  return { report, unknown: wanted.filter((target) => !isKnown(target, scene)).map(({ text }) => text) };
+  const unknown = wanted.filter((target) => !isKnown(target, scene)).map(({ text }) => text);
+  return { report, unknown, refused: rebuilt?.refused };
+}
+
+function isWanted(task: Task, wanted: readonly Target[], root: Root): boolean {
+  return wanted.length === 0 || wanted.some((target) => isNamed(task.path, target, root));
 }
 
 /** Does the target name anything here: a stage, a task, a record, a file? */
