@@ -361,6 +361,11 @@ export interface Trash {
   /** Moves the thing back to its path and forgets the entry; says what it was. Fails when something is at the path, and when nothing usable is in the trash. */
   restore(name: string): Result<TrashEntry>;
   /** Removes an entry for ever, if there. */
+  /**
+   * The retracted results of a path, newest first, as `entries` and what happened through this object since have it: only
+   * the first question looks at the disk. What it names may be gone or changed by now.
+   */
+  retracted(path: RelPath): readonly TrashEntry[];
   remove(name: string): void;
 }
 
@@ -392,7 +397,7 @@ export interface AttemptRow {
   readonly path: RelPath;
   /** 1 for the first try under a signature. */
   readonly attempt: number;
-  readonly result: "ran" | "unchanged" | "skipped" | "failed" | "interrupted" | "dropped";
+  readonly result: "ran" | "unchanged" | "restored" | "skipped" | "failed" | "interrupted" | "dropped";
   /** Why it ran: reason codes joined by spaces. */
   readonly reasons: string;
   readonly startedAt: WallMs;
@@ -540,7 +545,13 @@ interface OutcomeCommon {
 }
 export type AttemptOutcome = OutcomeCommon &
   (
-    | { readonly kind: "produced"; readonly hash: ContentHash; readonly size: number }
+    | {
+        readonly kind: "produced";
+        readonly hash: ContentHash;
+        readonly size: number;
+        /** Nothing ran: it was taken back from the trash, and this is what its manifest said of it. */
+        readonly restored?: StateRecord;
+      }
     /** It chose to make nothing. */
     | { readonly kind: "skipped" }
     | {

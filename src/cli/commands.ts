@@ -2,7 +2,7 @@ import { STATUSES } from "../core/model/words.ts";
 import type { ArgumentSpec, CommandSpec, FlagSpec } from "./command-spec.ts";
 import { oneOf, parseCount, parseDuration, someOf } from "./values.ts";
 
-const RESULTS = ["ran", "unchanged", "skipped", "failed", "interrupted", "dropped"] as const;
+const RESULTS = ["ran", "unchanged", "restored", "skipped", "failed", "interrupted", "dropped"] as const;
 const LEVELS = ["debug", "info", "warn", "error"] as const;
 const SHELLS = ["bash", "zsh", "fish"] as const;
 const FORMATS = ["ascii", "mermaid", "dot", "json"] as const;

@@ -30,7 +30,7 @@ export interface Attempted {
 
 /** What became of an attempt's result. */
 export type Committed =
-  | { readonly is: "ran" | "unchanged" | "skipped"; readonly hash: ContentHash | null }
+  | { readonly is: "ran" | "unchanged" | "restored" | "skipped"; readonly hash: ContentHash | null }
   | { readonly is: "failed"; readonly error: string; readonly category: ErrorCategory; readonly retryAt: string | null }
   /** An input changed under it: look at `path`, then plan again. */
   | { readonly is: "dropped"; readonly path: RelPath };
@@ -229,7 +229,8 @@ export class Committer {
     const isThere = ours !== undefined && this.#look.reader.look(task.path).is !== "absent";
     const ready = this.#ready(attempt, null, false);
     if (!isThere || this.#hashOf(task.path) !== ours) return ready;
-    return { ...ready, record: { ...ready.record, leftover: ours } };
+    const leftoverRecord = before!.contentHash === null ? before!.leftoverRecord : before!;
+    return { ...ready, record: { ...ready.record, leftover: ours, ...(leftoverRecord && { leftoverRecord }) } };
   }
 
   #ready(attempt: Attempted, hash: ContentHash | null, publish: boolean): Ready {
@@ -238,6 +239,7 @@ export class Committer {
   }
 
   #recordFor({ task, inForce, outcome, runId }: Attempted, contentHash: ContentHash | null): StateRecord {
+    if (outcome.kind === "produced" && outcome.restored) return outcome.restored;
     const code = inForce.code!;
     const envHashes = { ...this.#envHashes(outcome.envReads), ...code.envHashes };
     return {
@@ -287,14 +289,16 @@ export class Committer {
   }
 
   #publish({ attempt, record, sources, publish }: Ready): Committed {
-    const { task, batchId, request } = attempt;
+    const { task, batchId, request, outcome } = attempt;
+    const isRestored = outcome.kind === "produced" && outcome.restored !== undefined;
     const before = this.#recordOf(task);
     const sync = task.stage.durability === "sync";
     if (publish) this.#publisher.moveIntoPlace(task.path, request.output.staged, sync);
     this.#remember(task.path, record.contentHash ?? record.leftover ?? null);
-    this.#record(task, record, sources, { sync, ...(publish ? { batchId } : {}) });
+    this.#record(task, record, sources, { sync, ...(publish || isRestored ? { batchId } : {}) });
     if (sync) this.#facts.book.flush(task.entity.id);
     if (record.contentHash === null) return { is: "skipped", hash: null };
+    if (isRestored) return { is: "restored", hash: record.contentHash };
     const unchanged = !publish || before?.contentHash === record.contentHash;
     return { is: unchanged ? "unchanged" : "ran", hash: record.contentHash };
   }

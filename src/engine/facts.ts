@@ -35,17 +35,27 @@ export function judgeTask(task: Task, from: FactSources): Judged {
   if (refusal) return { verdict: standing("failed", refusal[0]!.message), manifest };
   if (task.ambiguous !== undefined) return { verdict: judgeAmbiguous(task, from), manifest };
 
+  const hashes = new HashLookup(from.table);
+  const verdict = judge(gatherFacts(task, manifest, hashes, from));
+  return hashes.unknown.size > 0 ? { unknown: [...hashes.unknown] } : { verdict, manifest };
+}
+
+/** What decides about a task now. A hash that is not known yet counts as none. */
+export function factsOf(task: Task, from: FactSources): TaskFacts {
+  return gatherFacts(task, from.book.get(task.entity.id), new HashLookup(from.table), from);
+}
+
+function gatherFacts(task: Task, manifest: Manifest, hashes: HashLookup, from: FactSources): TaskFacts {
   const stages = from.stages();
   const inForce = stages.of(task.stage);
   const pattern = task.stage.pattern.text;
   const record = Object.hasOwn(manifest.states, pattern) ? manifest.states[pattern] : undefined;
   const failure = Object.hasOwn(manifest.failures, pattern) ? manifest.failures[pattern] : undefined;
-  const hashes = new HashLookup(from.table);
   // Effects outside need an idempotency key, which is made of the inputs' hashes.
   const wantsHashes = record !== undefined || failure !== undefined || inForce.lane === "single";
   const inputs = task.inputs.map((input) => inputFact(input, stages.topology, from, wantsHashes ? hashes : undefined));
   const outputHash = hashes.of(task.path) ?? undefined;
-  const facts: TaskFacts = {
+  return {
     inputs,
     hashNow: (path) => hashes.of(path),
     code: inForce.code,
@@ -66,8 +76,6 @@ export function judgeTask(task: Task, from: FactSources): Judged {
     ...controlFacts(task, from.controls()),
     nowMs: from.clock.wallMs(),
   };
-  const verdict = judge(facts);
-  return hashes.unknown.size > 0 ? { unknown: [...hashes.unknown] } : { verdict, manifest };
 }
 
 /** Hashes as the table knows them; collects the paths that are there but whose content is not known. */

@@ -15,7 +15,7 @@ export interface Ending extends Attempted {
 export function rowOf(ending: Ending): AttemptRow {
   const { task, outcome, result, runId, request, reasons, startedAt } = ending;
   const failed = result.is === "failed" ? result : undefined;
-  const made = result.is === "ran" || result.is === "unchanged" || result.is === "skipped" ? result.hash : null;
+  const made = result.is === "failed" || result.is === "dropped" ? null : result.hash;
   return {
     runId,
     taskKey: task.key,

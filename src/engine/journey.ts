@@ -18,7 +18,7 @@ const SLICE = 256;
 export interface JourneyPorts extends CommitPorts {
   readonly clock: Clock;
   readonly random: Random;
-  readonly runner: NodeRunner;
+  readonly runner: Pick<NodeRunner, "laneOf" | "run" | "cancel">;
   /** `undefined`: nothing is run, verdicts are only looked at (`plan`, `explain`, `status --scan`). */
   readonly queue: ((run: (jobs: readonly Job[]) => Promise<void>) => JobQueue) | undefined;
   /** Told of each attempt's end, after its manifest entry is in the book: the ledger, the log, progress. */
@@ -547,5 +547,5 @@ function putLast(tasks: Map<TaskKey, Task>, task: Task): void {
 }
 
 function isDone(result: Committed): boolean {
-  return result.is === "ran" || result.is === "unchanged" || result.is === "skipped";
+  return result.is !== "failed" && result.is !== "dropped";
 }

@@ -42,6 +42,7 @@ import { RootPresence } from "./root-presence.ts";
 import { breathe } from "./reconcile.ts";
 import { recover } from "./recover.ts";
 import { Retractions } from "./retractions.ts";
+import { Restorer } from "./restore.ts";
 import { Scans } from "./scans.ts";
 import { strayTasks } from "./stray-tasks.ts";
 import { MachineTrouble } from "./machine-trouble.ts";
@@ -109,6 +110,7 @@ export class Root {
   readonly #keeper: Keeper;
   readonly retractions: Retractions;
   /** Whether files were known before the first look: then those that are new have arrived. */
+  readonly #restorer: Restorer;
   #knowsFiles = false;
   readonly #session: Session;
   readonly #trouble: MachineTrouble;
@@ -133,7 +135,7 @@ export class Root {
     });
     const { isHere } = this.#away;
     this.settling = new Settling(clock, (paths) => this.journey.hint(paths));
-    this.book = new ManifestBook(ports.manifests, (batchId) => this.#keeper.removeBatch(batchId), isHere);
+    this.book = new ManifestBook(ports.manifests, (batchId) => this.#onBatchWritten(batchId), isHere);
     this.incidents = new Incidents({ table, book: this.book, clock, stages });
     table.onStatus = (row, status) => this.incidents.note(row, status);
     this.#trouble = new MachineTrouble({ ...ports, timers: this.#timers, pauses: this.pauses });
@@ -183,13 +185,22 @@ export class Root {
     });
     this.journey = this.#makeJourney();
   }
+    const tryTo = (act: () => void): boolean => this.#keeper.tryToWrite("the trash", act);
+    this.#restorer = new Restorer({ ...ports, facts: this.facts, tryTo });
 
   #makeJourney(): Journey {
     const { makeQueue } = this.ports;
+  /** Nothing of a batch has to be finished by another process any more. */
+  #onBatchWritten(batchId: string): void {
+    this.#keeper.removeBatch(batchId);
+    this.#restorer.written(batchId);
+  }
+
     const ports = {
       ...this.ports,
       queue: makeQueue && ((run: (jobs: readonly Job[]) => Promise<void>) => makeQueue(this.#limits, run)),
       onEnding: (endings: readonly Ending[]) => this.#onEnding(endings),
+      runner: this.#restorer,
       onDone: (key: string) => this.#keeper.unforce(key),
       flushManifest: (id: string) => this.#keeper.flush(id),
       onVerdict: (task: Task, verdict: Verdict) => this.retractions.judged(task, verdict),
@@ -426,6 +437,7 @@ export class Root {
   #onEnding(endings: readonly Ending[]): void {
     this.#keeper.tell(endings);
     this.#session.worked();
+    for (const ending of endings) this.#restorer.ended(ending);
     if (endings.some(({ result }) => result.is === "ran")) this.#trouble.worked();
     for (const ending of endings) for (const listener of this.endings) listener(ending);
   }

@@ -1,8 +1,8 @@
-import { SOURCE_CODE_HASH } from "../core/model/manifest.ts";
+import { SOURCE_CODE_HASH, type StateRecord } from "../core/model/manifest.ts";
 import type { AbsPath, ContentHash, RelPath } from "../core/model/words.ts";
 import { entityIdOf } from "../core/pattern/pattern.ts";
 import type { Task } from "../core/plan/topology.ts";
-import type { Disk, Random, Trash } from "../ports.ts";
+import type { Disk, Random, Trash, TrashedResult } from "../ports.ts";
 import { leftBy } from "./commit.ts";
 import { isDiskError } from "./disk-error.ts";
 import { type FactSources, judgeTask } from "./facts.ts";
@@ -57,15 +57,19 @@ export function takeAway(task: Task, ports: TakeAwayPorts): TakenAway {
     if (task.stage.onOrphan === "delete") {
       remove(task.path, ports);
     } else if (record!.contentHash === null) {
-      ports.trash.put(task.path, WHY_SKIPPED);
+      ports.trash.put(task.path, WHY_SKIPPED, record!.leftoverRecord && trashedOf(task, record!.leftoverRecord));
     } else {
-      ports.trash.put(task.path, WHY, { taskKey: task.key, entityId: task.entity.id, pattern, record: record! });
+      ports.trash.put(task.path, WHY, trashedOf(task, record!));
     }
     table.setAbsent(row);
   }
   if (verdict.retract) forget(task, verdict.status === "skipped", facts);
   forgetSources(lineage, facts);
   return { is: "taken", what: verdict.retract && isThere ? "file" : "records", lineage };
+}
+
+function trashedOf({ key, entity, stage }: Task, record: StateRecord): TrashedResult {
+  return { taskKey: key, entityId: entity.id, pattern: stage.pattern.text, record };
 }
 
 /** For good. A folder steps aside first: a kill must not leave a part of it, which would look like an edit. */
@@ -109,7 +113,7 @@ function forget({ entity, stage }: Task, isSkipped: boolean, { book, stages }: F
   const before = book.get(entity.id);
   const record = Object.hasOwn(before.states, pattern) ? before.states[pattern] : undefined;
   if (isSkipped && record) {
-    const { leftover: _gone, ...rest } = record;
+    const { leftover: _gone, leftoverRecord: _its, ...rest } = record;
     return book.put(withEntry(before, "states", pattern, rest));
   }
   let after = withEntry(withEntry(before, "states", pattern, undefined), "failures", pattern, undefined);

@@ -78,7 +78,8 @@ const MAPS: Readonly<Record<string, string>> = {
   envHashes: "name",
   toolHashes: "name",
 };
-const NESTED_IN_TASKS = /^(tasks\[\]|task)\./;
+/** A task in a list is that of `explain`, and a leftover's record is one as the others. */
+const NESTED_IN_TASKS = /^(tasks\[\]|task)\.|\.leftoverRecord\./;
 
 /** Every field of a document as the page writes it. Tasks and problems have tables of their own. */
 function fieldsOf(value: unknown, path = ""): string[] {

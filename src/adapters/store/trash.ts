@@ -3,6 +3,7 @@ import { problem } from "../../core/model/problem.ts";
 import { fail, ok, type Result } from "../../core/model/result.ts";
 import type { AbsPath, RelPath } from "../../core/model/words.ts";
 import type { Clock, Disk, Random, Trash, TrashedResult, TrashEntry } from "../../ports.ts";
+import { RetractedIndex } from "./retracted-index.ts";
 import { isSameStat } from "./same-stat.ts";
 import { canBeTrashed, entryName, formatNote, keptPath, parseNote, timeOfName, TRASH_FOLDER } from "./trash-note.ts";
 
@@ -20,6 +21,8 @@ export class FileTrash implements Trash {
   readonly #random: Random;
   /** What was read once: a note never changes. */
   readonly #known = new Map<string, TrashEntry>();
+  /** Made when it is first asked for. */
+  #retracted: RetractedIndex | undefined;
 
   constructor(root: AbsPath, ports: { readonly disk: Disk; readonly clock: Clock; readonly random: Random }) {
     this.#root = root;
@@ -46,6 +49,7 @@ export class FileTrash implements Trash {
       this.#discard(name);
       throw error;
     }
+    this.#retracted?.add({ name, path, kept, why, at, of: of ?? null });
     // From here on the copy may be all there is, so a failure leaves it where it is.
     if (isCopy) this.#disk.removeTree(this.#absolute(path));
     return kept;
@@ -54,16 +58,27 @@ export class FileTrash implements Trash {
   entries(): TrashEntry[] {
     const names = (this.#disk.list(`${this.#root}/${TRASH_FOLDER}`) ?? []).filter((name) => timeOfName(name));
     const there = new Set(names);
-    for (const name of this.#known.keys()) if (!there.has(name)) this.#known.delete(name);
+    for (const name of this.#known.keys()) if (!there.has(name)) this.#forget(name);
     const found: TrashEntry[] = [];
     // Names begin with their time.
     for (const name of names.sort().reverse()) {
       const entry = this.#known.get(name) ?? this.#read(name);
       if (entry === undefined) continue;
       if (entry.path !== "") this.#known.set(name, entry);
+      this.#retracted?.add(entry);
       found.push(entry);
     }
     return found;
+  }
+
+  retracted(path: RelPath): readonly TrashEntry[] {
+    this.#retracted ??= new RetractedIndex(this.entries());
+    return this.#retracted.at(path);
+  }
+
+  #forget(name: string): void {
+    this.#known.delete(name);
+    this.#retracted?.delete(name);
   }
 
   /** Problems: M140 something is in the way, M141 there is no such entry or it is damaged. Throws Node's error for what the disk refuses. */
@@ -95,7 +110,7 @@ export class FileTrash implements Trash {
 
   remove(name: string): void {
     if (timeOfName(name) === undefined) throw new InternalError(`"${name}" is no entry of a trash`);
-    this.#known.delete(name);
+    this.#forget(name);
     this.#disk.removeTree(this.#folder(name));
   }
 

@@ -2,7 +2,7 @@ import type { RunReport } from "../../engine/control.ts";
 import type { Screen } from "../context.ts";
 import { countWords, frozenLines, troubleLines } from "./task-lines.ts";
 
-const RESULTS = ["ran", "unchanged", "skipped", "failed", "interrupted", "dropped"] as const;
+const RESULTS = ["ran", "unchanged", "restored", "skipped", "failed", "interrupted", "dropped"] as const;
 
 /** `millrace run`: one line that sums it up, then what needs eyes. */
 export function runScreen(report: RunReport, screen: Screen): string[] {

@@ -41,6 +41,7 @@ const STATE_KEYS = new Set([
   "path",
   "contentHash",
   "leftover",
+  "leftoverRecord",
   "codeHash",
   "paramsHash",
   "inputHashes",
@@ -111,6 +112,11 @@ export function manifestOf(value: unknown): Manifest | string {
 
 /** A clean copy of a state record; `undefined` when it is none. */
 export function stateRecordOf(value: unknown): StateRecord | undefined {
+  return recordOf(value, true);
+}
+
+/** `mayHaveOlder`: a leftover's record is one of a result, so it has none inside. */
+function recordOf(value: unknown, mayHaveOlder: boolean): StateRecord | undefined {
   if (!isObject(value) || !hasOnly(value, STATE_KEYS)) return undefined;
   const { path, contentHash, codeHash, paramsHash, producedAt, producedBy, runId, durationMs } = value;
   if (!isPathInRoot(path) || !isHashOrNull(contentHash) || !isString(codeHash) || !isString(paramsHash))
@@ -121,11 +127,15 @@ export function stateRecordOf(value: unknown): StateRecord | undefined {
   const toolHashes = optionalMapOf(value, "toolHashes");
   const { leftover } = value;
   if (leftover !== undefined && (!isString(leftover) || contentHash !== null)) return undefined;
+  const isOlder = mayHaveOlder && value["leftoverRecord"] !== undefined;
+  const leftoverRecord = isOlder ? recordOf(value["leftoverRecord"], false) : undefined;
+  if (value["leftoverRecord"] !== undefined && !isRecordOf(leftoverRecord, path, leftover)) return undefined;
   if (inputHashes === undefined || envHashes === undefined || toolHashes === undefined) return undefined;
   return {
     path,
     contentHash,
     ...(leftover === undefined ? {} : { leftover }),
+    ...(leftoverRecord === undefined ? {} : { leftoverRecord }),
     codeHash,
     paramsHash,
     inputHashes,
@@ -136,6 +146,10 @@ export function stateRecordOf(value: unknown): StateRecord | undefined {
     runId,
     durationMs,
   };
+}
+
+function isRecordOf(record: StateRecord | undefined, path: string, hash: unknown): boolean {
+  return record !== undefined && record.path === path && record.contentHash !== null && record.contentHash === hash;
 }
 
 function failureRecordOf(value: unknown): FailureRecord | undefined {

@@ -24,6 +24,8 @@ export interface StateRecord {
   readonly contentHash: ContentHash | null;
   /** Only of a skipped task: the hash of an older result of ours that still lies there, until it is retracted. */
   readonly leftover?: ContentHash;
+  /** Only with `leftover`: what was recorded of that older result, so that it can be taken back from the trash. */
+  readonly leftoverRecord?: StateRecord;
   readonly codeHash: CodeHash;
   readonly paramsHash: string;
   readonly inputHashes: Readonly<Record<RelPath, ContentHash | null>>;

@@ -56,8 +56,8 @@ export const STATUSES: readonly Status[] = [
   "held",
 ];
 
-/** How an attempt that made a result ended: new bytes, or the same bytes (nothing downstream wakes). */
-export type ResultWord = "ran" | "unchanged";
+/** How an attempt that made a result ended: new bytes, the same bytes (nothing downstream wakes), or taken back from the trash. */
+export type ResultWord = "ran" | "unchanged" | "restored";
 
 /** Why a task is stale; stable codes. */
 export type ReasonCode =

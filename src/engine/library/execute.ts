@@ -18,10 +18,10 @@ export interface ExecutionResult {
   /** The result is there and right; for `skipped`, it is right that there is none. */
   readonly success: boolean;
   /**
-   * `ran`: new bytes. `unchanged`: it ran, the same bytes. `skipped`: it ran and chose to make nothing. `fresh`: it did not
+   * `ran`: new bytes. `unchanged`: it ran, the same bytes. `restored`: it did not run, its result was in the trash. `skipped`: it ran and chose to make nothing. `fresh`: it did not
    * run, its result is right already. `failed`: an attempt failed. `not-ready`: it did not run; `error` says what it waits for.
    */
-  readonly result: "ran" | "unchanged" | "skipped" | "fresh" | "failed" | "not-ready";
+  readonly result: "ran" | "unchanged" | "restored" | "skipped" | "fresh" | "failed" | "not-ready";
   /** Relative to the root. */
   readonly outputPath: RelPath;
   /** Of the result; `null` when there is none. */
@@ -194,7 +194,7 @@ function whatItWaitsFor(task: Task, { status, evidence, waitingFor }: Verdict): 
 function resultOf(ending: Ending): ExecutionResult {
   const { task, result, request, runId, outcome } = ending;
   const row = rowOf(ending);
-  const isDone = result.is === "ran" || result.is === "unchanged" || result.is === "skipped";
+  const isDone = result.is !== "failed" && result.is !== "dropped";
   return {
     success: isDone,
     result: isDone ? result.is : "failed",
