@@ -114,9 +114,17 @@ describe("an output folder on another file system", () => {
     const rig = await new EngineRig([{ name: "p", stages: [source("input", "input/{id}.txt"), far] }]).start();
     rig.disk.makeFolders("/project/state/far");
     rig.disk.mounts.add("/project/state/far");
+    const seen: (string | undefined)[] = [];
+    rig.disk.onOperation = (operation, path) => {
+      if (operation === "rename" && path.endsWith(".millrace-tmp"))
+        seen.push(rig.text("far/1/result.txt"), rig.text(path.slice("/project/state/".length)));
+    };
     rig.write("input/1.txt", "a");
     await rig.quiet();
+    rig.disk.onOperation = undefined;
     expect(rig.attempts("far").map((row) => row.result)).toEqual(["ran"]);
+    // The copy is whole under another name, and nothing lies under the result's own, until that moment.
+    expect(seen).toEqual([undefined, "A"]);
     rig.write("far/1/result.txt", "mine");
     await rig.quiet();
     expect(rig.files()).toEqual({ "input/1.txt": "a", "far/1/result.txt": "A" });

@@ -43,6 +43,18 @@ describe("just before its result is renamed, an attempt's input", () => {
     expect(rig.text("output/1.txt")).toBe("out(B)");
   });
 
+  test("that was rewritten to the same size and given its old time back is found out by its ctime", async () => {
+    const { rig, finish } = await reading({ settleMs: 1, racyMs: 0 });
+    rig.disk.rewriteWithSameStat(INPUT, "b");
+    // Moves the ctime alone, as `touch -r` does.
+    rig.disk.chmod(INPUT, 0o644);
+    finish();
+    await rig.until(() => results(rig).length > 0);
+    expect([results(rig), rig.text("upper/1.txt")]).toEqual([["dropped"], undefined]);
+    await rig.quiet();
+    expect(rig.text("output/1.txt")).toBe("out(B)");
+  });
+
   test("that is what was read costs nothing more", async () => {
     const { rig, finish } = await reading({ settleMs: 1, racyMs: 2000 });
     finish();
