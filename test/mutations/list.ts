@@ -1,16 +1,20 @@
+import { COMMIT_FAULTS } from "./faults/commit.ts";
+import { DELETIONS_FAULTS } from "./faults/deletions.ts";
+import { MEDIUM_FAULTS } from "./faults/medium.ts";
+import { RECORDS_FAULTS } from "./faults/records.ts";
+import { RUNNING_FAULTS } from "./faults/running.ts";
+import { WATCHING_FAULTS } from "./faults/watching.ts";
 import type { Mutation } from "./mutation.ts";
 
 /**
- * A planted fault for each promise: each must make at least one test fail (`npm run mutate`). They run from the sources, so
- * their tests are those that need no build.
+ * Planted faults for each promise of `docs/guarantees.md`: each must make at least one test fail (`npm run mutate`). They run
+ * from the sources, so their tests are those that need no build.
  */
 export const MUTATIONS: readonly Mutation[] = [
-  {
-    promise: "P9",
-    fault: "the inputs are not looked at again before a result is put in place",
-    file: "src/engine/commit.ts",
-    find: "const overtaken = this.#findOvertaken(attempt);",
-    replace: "const overtaken = undefined as RelPath | undefined;",
-    tests: ["test/engine/commit.test.ts"],
-  },
+  ...COMMIT_FAULTS,
+  ...MEDIUM_FAULTS,
+  ...WATCHING_FAULTS,
+  ...DELETIONS_FAULTS,
+  ...RUNNING_FAULTS,
+  ...RECORDS_FAULTS,
 ];

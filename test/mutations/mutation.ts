@@ -9,7 +9,7 @@ export interface Mutation {
   /** Text that occurs exactly once in the file. */
   readonly find: string;
   readonly replace: string;
-  /** Test files, and where they are long the part of the names to run. */
+  /** Test files, and where they are long a regular expression of the names to run. */
   readonly tests: readonly string[];
   readonly only?: string;
 }
