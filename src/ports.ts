@@ -124,19 +124,22 @@ export type Look =
   | { readonly is: "absent" }
   | { readonly is: "file" | "folder"; readonly stat: FileStat }
   /** There is something, but it cannot be a state: a link that leads outside, no permission; `isSpecial`: a FIFO, a socket or a device. */
-  | { readonly is: "refused"; readonly reason: string; readonly isSpecial?: true };
+  | { readonly is: "refused"; readonly reason: string; readonly isSpecial?: true; readonly shortOf?: ShortOf };
+
+/** The system's code where it ran short of something (open files, memory): nothing is wrong with the path, a later try tells. */
+export type ShortOf = "EMFILE" | "ENFILE" | "ENOMEM" | "EAGAIN";
 
 /** A read that is proved untorn as far as a stat can: equal before and after, and a regular file all the while. */
 export type StateRead =
   | { readonly is: "read"; readonly bytes: Uint8Array; readonly hash: ContentHash; readonly stat: FileStat }
   | { readonly is: "absent" }
-  /** It changed while being read: look again when it is quiet. */
-  | { readonly is: "changing" }
+  /** It changed while being read: look again when it is quiet. Or the system ran short. */
+  | { readonly is: "changing"; readonly shortOf?: ShortOf }
   | { readonly is: "refused"; readonly reason: string };
 export type StateHash =
   | { readonly is: "hashed"; readonly hash: ContentHash; readonly stat: FileStat }
   | { readonly is: "absent" }
-  | { readonly is: "changing" }
+  | { readonly is: "changing"; readonly shortOf?: ShortOf }
   | { readonly is: "refused"; readonly reason: string };
 
 /** Reads states of one root: never outside it, never a FIFO, never torn. Folder states' paths end with `/`. */

@@ -6,17 +6,15 @@ import { entityIdOf } from "../core/pattern/pattern.ts";
 import type { Row } from "../core/plan/state-table.ts";
 import type { Task } from "../core/plan/topology.ts";
 import { nextRetry } from "../core/resilience/retry.ts";
-import type { AttemptOutcome, AttemptRequest, Disk, FileStat, IntentRecord, IntentStore, Random, Trash } from "../ports.ts";
+import type { AttemptOutcome, AttemptRequest, Disk, IntentRecord, IntentStore, Random, Trash } from "../ports.ts";
 import { isDiskError } from "./disk-error.ts";
 import { type FactSources, signatureOf } from "./facts.ts";
 import type { MachineTrouble } from "./machine-trouble.ts";
 import { isRacy, type LookSources } from "./look.ts";
 import { withEntry } from "./manifest-book.ts";
 import { Publisher } from "./publisher.ts";
+import { SeenInputs } from "./seen-inputs.ts";
 import type { StageInForce } from "./stages.ts";
-
-/** How long a result may wait for the others of its batch, in milliseconds. */
-const BATCH_MS = 1000;
 
 /** An attempt that has come back. */
 export interface Attempted {
@@ -31,7 +29,14 @@ export interface Attempted {
 /** What became of an attempt's result. */
 export type Committed =
   | { readonly is: "ran" | "unchanged" | "restored" | "skipped"; readonly hash: ContentHash | null }
-  | { readonly is: "failed"; readonly error: string; readonly category: ErrorCategory; readonly retryAt: string | null }
+  | {
+      readonly is: "failed";
+      readonly error: string;
+      readonly category: ErrorCategory;
+      readonly retryAt: string | null;
+      /** Changes that nobody had told of. */
+      readonly learned: readonly RelPath[];
+    }
   /** An input changed under it: look at `path`, then plan again. */
   | { readonly is: "dropped"; readonly path: RelPath };
 
@@ -71,6 +76,7 @@ export class Committer {
   readonly #publisher: Publisher;
   readonly #look: LookSources;
   readonly #facts: FactSources;
+  readonly #seen: SeenInputs;
   /** What each batch in flight has announced so far. */
   readonly #announced = new Map<string, readonly IntentRecord[]>();
 
@@ -79,6 +85,7 @@ export class Committer {
     this.#publisher = new Publisher(ports);
     this.#look = look;
     this.#facts = facts;
+    this.#seen = new SeenInputs(look, facts);
   }
 
   commit(attempts: readonly Attempted[]): Map<Attempted, Committed> {
@@ -127,43 +134,11 @@ export class Committer {
         return this.#fail(attempt, outcome.error, outcome.category, outcome.retryAfterMs);
       case "produced":
       case "skipped": {
-        const overtaken = this.#findOvertaken(attempt);
+        const overtaken = this.#seen.findOvertaken(outcome);
         if (overtaken !== undefined) return { is: "dropped", path: overtaken };
         return outcome.kind === "produced" ? this.#checkTarget(attempt, outcome.hash) : this.#skip(attempt);
       }
     }
-  }
-
-  /** The first path whose content is no longer what the attempt read; the table learns what was read. */
-  #findOvertaken({ outcome }: Attempted): RelPath | undefined {
-    const { table, reader } = this.#look;
-    for (const read of outcome.reads) {
-      const now = reader.look(read.path);
-      if (read.hash === null || !read.stat) {
-        if (now.is === "absent") continue;
-        return read.path;
-      }
-      if (now.is !== "file" && now.is !== "folder") return read.path;
-      const { stat } = now;
-      const same =
-        stat.size === read.stat.size &&
-        stat.mtimeMs === read.stat.mtimeMs &&
-        stat.ctimeMs === read.stat.ctimeMs &&
-        stat.ino === read.stat.ino;
-      if (!same || (this.#mayHide(stat, outcome) && this.#hashOf(read.path) !== read.hash)) return read.path;
-      const row = table.find(read.path);
-      if (row === undefined) continue;
-      const known = table.hashOf(row);
-      if (known !== read.hash) table.setPresent(row, stat, read.hash, isRacy(stat, this.#look));
-      if (known !== undefined && known !== read.hash) return read.path;
-    }
-    return undefined;
-  }
-
-  /** Was the file so young when it was read that a rewrite since then may have left its stat as it was? */
-  #mayHide({ ctimeMs, mtimeMs }: FileStat, { durationMs }: AttemptOutcome): boolean {
-    const { racyMs, clock } = this.#look;
-    return racyMs > 0 && clock.wallMs() - Math.max(ctimeMs, mtimeMs) < racyMs + durationMs + BATCH_MS;
   }
 
   /** Decides about what lies where the result goes. */
@@ -176,7 +151,7 @@ export class Committer {
     const row = table.ensure(task.path, this.#facts.stages().topology.roleNumber);
     const { stat } = there;
     const seen = table.hasStat(row, stat.size, stat.mtimeMs, stat.ctimeMs, stat.ino) ? table.hashOf(row) : undefined;
-    const current = seen ?? this.#hashOf(task.path);
+    const current = seen ?? this.#seen.hashNow(task.path);
     if (current === undefined)
       return this.#fail(
         attempt,
@@ -198,11 +173,6 @@ export class Committer {
     return this.#ready(attempt, hash, true);
   }
 
-  #hashOf(path: RelPath): ContentHash | undefined {
-    const hashed = this.#look.reader.hashNow(path);
-    return hashed.is === "hashed" ? hashed.hash : undefined;
-  }
-
   #recordOf(task: Task): StateRecord | undefined {
     const { states } = this.#facts.book.get(task.entity.id);
     const pattern = task.stage.pattern.text;
@@ -217,6 +187,8 @@ export class Committer {
 
   #failForeign(attempt: Attempted, current: ContentHash, claimedBy: string): Committed {
     const { path } = attempt.task;
+    // Perhaps nobody told of it: what the failure names, it is judged by.
+    this.#remember(path, current);
     const error = `foreign-file: ${path} is there already and is a source of ${claimedBy}; "accept" takes it as the result, removing it lets the task run`;
     return this.#fail(attempt, error, "foreign", undefined, { path, hash: current });
   }
@@ -228,7 +200,7 @@ export class Committer {
     const ours = before && leftBy(before);
     const isThere = ours !== undefined && this.#look.reader.look(task.path).is !== "absent";
     const ready = this.#ready(attempt, null, false);
-    if (!isThere || this.#hashOf(task.path) !== ours) return ready;
+    if (!isThere || this.#seen.hashNow(task.path) !== ours) return ready;
     const leftoverRecord = before!.contentHash === null ? before!.leftoverRecord : before!;
     return { ...ready, record: { ...ready.record, leftover: ours, ...(leftoverRecord && { leftoverRecord }) } };
   }
@@ -358,6 +330,7 @@ export class Committer {
     also?: { path: RelPath; hash: ContentHash },
   ): Committed {
     const { task, outcome, inForce } = attempt;
+    const learned = this.#seen.learn(outcome.reads);
     const { book, clock } = { book: this.#facts.book, clock: this.#look.clock };
     const manifest: Manifest = book.get(task.entity.id);
     const pattern = task.stage.pattern.text;
@@ -389,7 +362,7 @@ export class Committer {
       ...(outcome.log === "" ? {} : { log: tailOf(outcome.log, FAILURE_LOG_BYTES) }),
     };
     book.put(withEntry(manifest, "failures", pattern, failure));
-    return { is: "failed", error, category, retryAt: failure.nextRetryAt };
+    return { is: "failed", error, category, retryAt: failure.nextRetryAt, learned };
   }
 
   /**
@@ -401,7 +374,8 @@ export class Committer {
     const hashes: Record<RelPath, ContentHash | null> = {};
     for (const { path } of task.inputs) {
       const row = table.find(path);
-      const hash = row === undefined ? undefined : table.hashOf(row);
+      // The same hash that it will be judged by.
+      const hash = row === undefined ? undefined : table.lastHashOf(row);
       if (hash !== undefined) hashes[path] = hash;
       else if (isUnread) hashes[path] = null;
     }

@@ -4,6 +4,7 @@ import type { Task, Topology } from "../core/plan/topology.ts";
 import { reasonsOf, type Verdict } from "../core/plan/verdict.ts";
 import { remainingMs } from "../core/resilience/retry.ts";
 import type { AttemptOutcome, Clock, Job, JobQueue, NodeRunner, Random, StageWork } from "../ports.ts";
+import { Brake } from "./brake.ts";
 import { type Attempted, type Committed, Committer, type CommitPorts } from "./commit.ts";
 import { type FactSources, judgeTask } from "./facts.ts";
 import type { Ending } from "./history.ts";
@@ -87,6 +88,7 @@ export class Journey {
   /** Tasks whose attempts the shared thread gave back. */
   readonly #alone = new Set<TaskKey>();
   readonly #hashing = new Set<RelPath>();
+  readonly #brake: Brake;
   #pumping = false;
   #stopped = false;
   #arrivals = 0;
@@ -96,6 +98,7 @@ export class Journey {
     this.#look = lookFrom;
     this.#facts = facts;
     this.#committer = new Committer(ports, lookFrom, facts);
+    this.#brake = new Brake(ports.clock, lookFrom.table);
     this.#queue = ports.queue?.((jobs) => this.#run(jobs));
   }
 
@@ -327,7 +330,8 @@ export class Journey {
     const inForce = this.#facts.stages().of(task.stage);
     const reasons = reasonsOf(verdict).join(" ");
     const retry = this.#retryOf(task, verdict);
-    const isLater = retry !== undefined && retry.dueAt > this.#ports.clock.monoMs();
+    const dueAt = Math.max(retry?.dueAt ?? 0, this.#brake.dueAt(task.key));
+    const isLater = dueAt > this.#ports.clock.monoMs();
     const notRunning = { attemptId: undefined, work: undefined, isDoubted: false };
     const failure = this.#failureOf(task);
     this.#underway.set(task.key, { task, reasons, order, retry, failure, ...notRunning });
@@ -338,7 +342,7 @@ export class Journey {
       pipeline: task.stage.pipeline,
       priority: task.stage.priority,
       order,
-      dueAt: isLater ? retry.dueAt : 0,
+      dueAt: isLater ? dueAt : 0,
       lane: this.#laneOf(task, inForce),
     });
   }
@@ -506,6 +510,7 @@ export class Journey {
     this.#underway.delete(task.key);
     this.#running.delete(task.key);
     this.#alone.delete(task.key);
+    this.#brake.ended(task, result);
     if (isDone(result)) {
       this.#setStatus(task, result.is === "skipped" ? "skipped" : "fresh");
       this.#ports.onDone(task.key);
@@ -524,7 +529,10 @@ export class Journey {
     const sure = endings.filter((e) => isDone(e.result) && e.result.is !== "skipped" && !doubted.has(e.task.key));
     const done = new Set(sure.map((e) => e.task.key));
     const made = new Map(sure.map((e) => [e.task.path, e.task]));
-    const states = endings.flatMap((e) => (e.result.is === "dropped" ? [e.result.path, e.task.path] : [e.task.path]));
+    const states = endings.flatMap(({ task, result }) => {
+      if (result.is === "failed") return [...result.learned, task.path];
+      return result.is === "dropped" ? [result.path, task.path] : [task.path];
+    });
     const tasks = this.#match(states, made).filter((task) => !done.has(task.key));
     // What follows from the oldest file comes before the next file: chains end early, and their manifests are written once.
     this.#plan(tasks, Math.min(...endings.map((e) => e.order)));

@@ -1,12 +1,14 @@
 import type { RelPath } from "../core/model/words.ts";
 import type { Row, StateTable } from "../core/plan/state-table.ts";
 import type { Role } from "../core/plan/topology.ts";
-import type { Clock, FileStat, StateReader } from "../ports.ts";
+import type { Clock, FileStat, ShortOf, StateReader } from "../ports.ts";
 import type { Settling } from "./settling.ts";
 import type { StagesInForce } from "./stages.ts";
 
 /** Files up to this size are hashed where they are needed; larger ones in slices, beside other work. */
 const SMALL_BYTES = 1024 * 1024;
+/** How soon a path is looked at again when the system ran short, in milliseconds: before a pause for it can be over. */
+const SHORT_MS = 500;
 
 export interface LookSources {
   readonly table: StateTable;
@@ -20,6 +22,8 @@ export interface LookSources {
   readonly racyMs: number;
   /** Looks whether the root itself is there: of one that is away, no absence means anything. */
   readonly isHere: () => boolean;
+  /** Told when the system ran short of something while a state was looked at or read. */
+  readonly onShort: (code: ShortOf) => void;
 }
 
 /**
@@ -36,6 +40,12 @@ export function look(path: RelPath, from: LookSources): boolean {
     settling.forget(path);
     return row !== undefined && takeAbsent(row, from);
   }
+  if (seen.is === "refused" && seen.shortOf !== undefined) {
+    // Nothing was seen: what is known stands until the next look.
+    from.onShort(seen.shortOf);
+    settling.lookAgain(path, NO_STAT, SHORT_MS);
+    return false;
+  }
   const found = row ?? table.ensure(path, from.stages().topology.roleNumber);
   const role = roleOf(found, from);
   if (seen.is === "refused") {
@@ -44,6 +54,8 @@ export function look(path: RelPath, from: LookSources): boolean {
   }
   return role.producer ? lookAtProduct(path, found, seen.stat, from) : lookAtSource(path, found, seen.stat, role, from);
 }
+
+const NO_STAT = { size: 0, mtimeMs: 0, ctimeMs: 0, ino: 0 };
 
 /** Nothing is there. A source leaves no row behind, so any row of one is a change. */
 function takeAbsent(row: Row, from: LookSources): boolean {
@@ -153,6 +165,7 @@ function learn(path: RelPath, hashed: ReturnType<StateReader["hashNow"]>, from: 
   if (!from.isHere()) return;
   if (hashed.is === "absent") return void takeAbsent(row, from);
   if (hashed.is === "refused") return void takeRefused(row, from);
+  if (hashed.shortOf !== undefined) from.onShort(hashed.shortOf);
   table.setRefused(row);
-  from.settling.lookAgain(path, table.statOf(row), from.defaultSettleMs);
+  from.settling.lookAgain(path, table.statOf(row), hashed.shortOf === undefined ? from.defaultSettleMs : SHORT_MS);
 }

@@ -1,7 +1,7 @@
 import { dirname } from "node:path/posix";
 import { type Problem, problem } from "../core/model/problem.ts";
 import type { AbsPath, MonoMs, TaskKey } from "../core/model/words.ts";
-import type { AttemptOutcome, Clock, Disk, Machine, OpenFile, Room } from "../ports.ts";
+import type { AttemptOutcome, Clock, Disk, Machine, OpenFile, Room, ShortOf } from "../ports.ts";
 import { isDiskError } from "./disk-error.ts";
 import type { NamedTimers } from "./named-timers.ts";
 import type { Pauses } from "./pause.ts";
@@ -24,12 +24,13 @@ const PROBE_BYTES = 65_536;
 /** How many files must be openable at once before work goes on. */
 const PROBE_FILES = 8;
 
-type Trouble = "space" | "read-only" | "open-files";
+type Trouble = "space" | "read-only" | "open-files" | "memory";
 
 const TROUBLES: readonly (readonly [Trouble, RegExp])[] = [
   ["space", /\b(ENOSPC|EDQUOT)\b|no space left on device|disk quota exceeded|database or disk is full/i],
   ["read-only", /\bEROFS\b|read-only file system|attempt to write a readonly database/i],
   ["open-files", /\b(EMFILE|ENFILE)\b|too many open files/i],
+  ["memory", /\b(ENOMEM|EAGAIN)\b|cannot allocate memory/i],
 ];
 
 export interface TroubleSources {
@@ -41,6 +42,11 @@ export interface TroubleSources {
   readonly clock: Clock;
   readonly timers: NamedTimers;
   readonly pauses: Pauses;
+}
+
+/** Would this error be the machine's? */
+export function isMachineTrouble(error: unknown): error is Error {
+  return isDiskError(error) && troubleIn(`${String(error.code)} ${error.message}`) !== undefined;
 }
 
 /** How much of a file system Millrace leaves free: the smaller of 1 % and 100 MB, and nothing below 100 MB. In bytes. */
@@ -75,6 +81,12 @@ export class MachineTrouble {
     if (trouble === "space") this.#fullAt = this.#folderOf(path);
     this.#begin(trouble);
     return true;
+  }
+
+  /** The system ran short while something was read. */
+  meets(code: ShortOf): void {
+    const trouble = troubleIn(code);
+    if (trouble !== undefined) this.#begin(trouble);
   }
 
   /** The same, but only where a look shows the trouble still there: for what is written beside the work, such as history. */
@@ -212,6 +224,12 @@ export class MachineTrouble {
           "M513",
           `too many files are open; no new work of "${name}" is started until some are closed`,
           "raise the limit (ulimit -n) before starting Millrace, or lower concurrency; work goes on by itself",
+        );
+      case "memory":
+        return problem(
+          "M518",
+          `the system has no memory left for what "${name}" needs; no new work is started until it has`,
+          "end what takes the memory, raise the limit of the process, or lower concurrency; work goes on by itself",
         );
     }
   }

@@ -1,10 +1,10 @@
 import type { Problem } from "../core/model/problem.ts";
 
-/** Who may stop a root's work: the medium is full or read-only, the root itself is away, too many files are open. */
-export type PauseName = "space" | "read-only" | "away" | "open-files";
+/** Who may stop a root's work: the medium is full or read-only, the root itself is away, too many files are open, memory is short. */
+export type PauseName = "space" | "read-only" | "away" | "open-files" | "memory";
 
 /** The order in which standing reasons are told: what must be mended first comes first. */
-const ORDER: readonly PauseName[] = ["away", "read-only", "space", "open-files"];
+const ORDER: readonly PauseName[] = ["away", "read-only", "space", "open-files", "memory"];
 
 /**
  * Why no work of a root is started now. Reasons have names and stand until whoever set them clears them; while any

@@ -22,6 +22,7 @@ import type {
   NodeRunner,
   Random,
   Scanner,
+  ShortOf,
   StateReader,
   Trash,
   WatchHealth,
@@ -161,7 +162,8 @@ export class Root {
     });
     const controls = (): Controls => this.#keeper.controls;
     this.facts = { table, book: this.book, reader, clock, stages, controls, envHash: this.#keeper.envHash, movedTo: (path) => this.retractions.movedTo(path) };
-    this.lookFrom = { table, reader, clock, settling: this.settling, stages, defaultSettleMs, racyMs, isHere };
+    const onShort = (code: ShortOf): void => this.#trouble.meets(code);
+    this.lookFrom = { table, reader, clock, settling: this.settling, stages, defaultSettleMs, racyMs, isHere, onShort };
     this.#scans = new Scans({
       ...ports,
       table,

@@ -53,6 +53,9 @@ interface Life {
   readonly clock: ManualClock;
 }
 
+/** More attempts of one task at one instant than any change asks for: then it runs in a circle. */
+const CIRCLE = 40;
+
 /** One root with everything in memory, driven by hand: time passes only in `quiet`, `until` and `pass`. */
 export class EngineRig {
   readonly disk: MemoryDisk;
@@ -73,6 +76,8 @@ export class EngineRig {
   readonly shared: Disk;
   readonly machine: FakeMachine;
   #life: Life;
+  /** How much had run when time last went on. */
+  #ranBefore = 0;
 
   constructor(definitions: readonly unknown[], options: RigOptions = {}) {
     this.#options = options;
@@ -244,6 +249,7 @@ export class EngineRig {
     for (;;) {
       await turn();
       if (condition()) return;
+      this.#checkCircles();
       const due = this.clock.nextDue();
       if (due === undefined || due > end) {
         // Promises may need several turns.
@@ -274,6 +280,7 @@ export class EngineRig {
     await turn();
     for (let due = this.clock.nextDue(); due !== undefined && due <= end; due = this.clock.nextDue()) {
       if (this.isDead) return;
+      this.#checkCircles();
       this.#advance(Math.max(0, due - this.clock.monoMs()));
       await turn();
     }
@@ -281,7 +288,16 @@ export class EngineRig {
     await turn();
   }
 
+  /** Work costs no time here: what runs again and again while none passes has no reason to. */
+  #checkCircles(): void {
+    if (this.ran.length - this.#ranBefore <= CIRCLE) return;
+    const counts = new Map<string, number>();
+    for (const task of this.ran.slice(this.#ranBefore)) counts.set(task, (counts.get(task) ?? 0) + 1);
+    for (const [task, count] of counts) if (count > CIRCLE) throw new Error(`${task} runs again and again`);
+  }
+
   #advance(ms: number): void {
+    if (ms > 0) this.#ranBefore = this.ran.length;
     try {
       this.clock.advance(ms);
     } catch (error) {
@@ -350,6 +366,7 @@ export class EngineRig {
 
   /** The attempts since the last call, in order. */
   news(): string[] {
+    this.#ranBefore = 0;
     return this.ran.splice(0);
   }
 

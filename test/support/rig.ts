@@ -226,7 +226,8 @@ export class Project {
   }
 
   remove(path: string): void {
-    rmSync(this.at(path), { recursive: true });
+    // A daemon may make files anew in a folder while it is being emptied.
+    rmSync(this.at(path), { recursive: true, maxRetries: 20, retryDelay: 10 });
   }
 
   read(path: string): string {

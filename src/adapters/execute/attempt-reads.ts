@@ -1,6 +1,6 @@
 import { NodeFailure } from "./node-type.ts";
 import type { ContentHash, RelPath } from "../../core/model/words.ts";
-import type { AttemptRequest, FileStat, InputItem, ReadRecord, StateHash, StateReader } from "../../ports.ts";
+import type { AttemptRequest, FileStat, InputItem, ReadRecord, ShortOf, StateHash, StateReader } from "../../ports.ts";
 
 /** A file that an expression reads passes through several copies: more than this is for a module or a command. */
 export const MAX_CONTENT_BYTES: number = 64 << 20;
@@ -99,7 +99,7 @@ export class AttemptReads {
   #read(path: RelPath): Known | null {
     const look = path.endsWith("/") ? undefined : this.#reader.look(path);
     if (look?.is === "absent") return null;
-    if (look?.is === "refused") throw unreadable(path, look.reason);
+    if (look?.is === "refused") throw look.shortOf ? changing(path, look.shortOf) : unreadable(path, look.reason);
     if (look === undefined || look.stat.size > MAX_SHARED_BYTES) return this.#hash(path, look?.stat.size);
     const read = this.#reader.read(path);
     switch (read.is) {
@@ -108,7 +108,7 @@ export class AttemptReads {
       case "absent":
         return null;
       case "changing":
-        throw new Overtaken(path);
+        throw changing(path, read.shortOf);
       case "refused":
         throw unreadable(path, read.reason);
     }
@@ -128,10 +128,16 @@ function knownOf(path: RelPath, hashed: StateHash): Known | null {
     case "absent":
       return null;
     case "changing":
-      throw new Overtaken(path);
+      throw changing(path, hashed.shortOf);
     case "refused":
       throw unreadable(path, hashed.reason);
   }
+}
+
+/** It is another by now; or the system ran short, which is no fault of anything about the task. */
+function changing(path: RelPath, shortOf: ShortOf | undefined): Error {
+  if (shortOf === undefined) return new Overtaken(path);
+  return new NodeFailure(`input "${path}" cannot be read now: ${shortOf}`, "resource");
 }
 
 function unreadable(path: RelPath, reason: string): NodeFailure {

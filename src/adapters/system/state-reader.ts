@@ -1,6 +1,6 @@
 import type { AbsPath, RelPath } from "../../core/model/words.ts";
 import { createIgnore, type IgnoreRules } from "../../core/pattern/ignore.ts";
-import type { Disk, FileStat, Look, StateHash, StateRead, StateReader } from "../../ports.ts";
+import type { Disk, FileStat, Look, ShortOf, StateHash, StateRead, StateReader } from "../../ports.ts";
 import { Confinement } from "./confine.ts";
 import { codeOf } from "./error-code.ts";
 import { hashFile, readFile, sameStat } from "./file-hash.ts";
@@ -12,7 +12,7 @@ import { hashTree, runNow, walkTree, type Tree } from "./tree.ts";
  * A file state follows symlinks inside the root. A folder state is everything below it but what `ignore` names: regular files
  * by content, folders by name, symlinks by their text; modes, FIFOs, sockets and devices do not count. Its stat stands
  * for the whole tree (see `walkTree`), so looking at a folder state costs a walk.
- * What cannot be read is `refused` with a reason; what fails for want of resources (too many open files) is `changing`.
+ * What cannot be read is `refused` with a reason; where the system runs short (too many open files, no memory), `shortOf` says so.
  */
 export function createStateReader(disk: Disk, root: AbsPath, ignore: IgnoreRules = createIgnore()): StateReader {
   return new DiskStateReader(disk, root, ignore);
@@ -38,7 +38,9 @@ class DiskStateReader implements StateReader {
       return tree.is === "tree" ? { is: "folder", stat: tree.stat } : tree;
     } catch (error) {
       const why = whyUnreadable(error);
-      return why.is === "changing" ? { is: "refused", reason: `cannot be read (${codeOf(error)})` } : why;
+      if (why.is !== "changing") return why;
+      const shortOf = why.shortOf && { shortOf: why.shortOf };
+      return { is: "refused", reason: `cannot be read (${codeOf(error)})`, ...shortOf };
     }
   }
 
@@ -153,7 +155,9 @@ interface Found {
   readonly stat: FileStat;
 }
 
-function whyUnreadable(error: unknown): { is: "absent" } | { is: "refused"; reason: string } | { is: "changing" } {
+function whyUnreadable(
+  error: unknown,
+): { is: "absent" } | { is: "refused"; reason: string } | { is: "changing"; shortOf?: ShortOf } {
   const code = codeOf(error);
   switch (code) {
     case undefined:
@@ -167,13 +171,14 @@ function whyUnreadable(error: unknown): { is: "absent" } | { is: "refused"; reas
       return { is: "refused", reason: `no permission to read it (${code})` };
     case "ENXIO":
       return { is: "refused", reason: "FIFO, socket or device" };
-    // Swapped for a link between the look and the opening, or not enough of something: the next try tells.
+    // Swapped for a link between the look and the opening: the next try tells.
     case "ELOOP":
+      return { is: "changing" };
     case "EMFILE":
     case "ENFILE":
     case "ENOMEM":
     case "EAGAIN":
-      return { is: "changing" };
+      return { is: "changing", shortOf: code };
     default:
       return { is: "refused", reason: `cannot be read (${code})` };
   }

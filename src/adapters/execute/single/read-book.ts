@@ -48,6 +48,12 @@ export async function readyInputs(
       if (hashed.is === "refused") {
         return { kind: "failed", error: `input "${item.path}" cannot be read: ${hashed.reason}`, category: "input" };
       }
+      if (hashed.is === "changing" && hashed.shortOf !== undefined)
+        return {
+          kind: "failed",
+          error: `input "${item.path}" cannot be read now: ${hashed.shortOf}`,
+          category: "resource",
+        };
       if (hashed.is !== "hashed") return { kind: "overtaken", path: item.path };
       book.add({ reads: [{ path: item.path, hash: hashed.hash, stat: hashed.stat }], envReads: [] });
       ready.push(readyItem(request, item, hashed));
