@@ -188,8 +188,10 @@ export class ScriptedRunner implements NodeRunner {
   /** What is gone or changing has overtaken the attempt; what the system does not let us read fails it. */
   #withoutInput(
     path: string,
-  ): { kind: "overtaken"; path: string } | { kind: "failed"; error: string; category: "input" } {
+  ): { kind: "overtaken"; path: string } | { kind: "failed"; error: string; category: "input" | "resource" } {
     const look = this.#ports.reader.hashNow(path);
+    if (look.is === "changing" && look.shortOf !== undefined)
+      return { kind: "failed", error: `input "${path}" cannot be read now: ${look.shortOf}`, category: "resource" };
     if (look.is !== "refused") return { kind: "overtaken", path };
     return { kind: "failed", error: `input "${path}" cannot be read: ${look.reason}`, category: "input" };
   }
