@@ -361,14 +361,14 @@ export interface Trash {
   put(path: RelPath, why: string, of?: TrashedResult): RelPath;
   /** Newest first. A note is read once, so it may be asked often. */
   entries(): TrashEntry[];
-  /** Moves the thing back to its path and forgets the entry; says what it was. Fails when something is at the path, and when nothing usable is in the trash. */
-  restore(name: string): Result<TrashEntry>;
-  /** Removes an entry for ever, if there. */
   /**
    * The retracted results of a path, newest first, as `entries` and what happened through this object since have it: only
    * the first question looks at the disk. What it names may be gone or changed by now.
    */
   retracted(path: RelPath): readonly TrashEntry[];
+  /** Moves the thing back to its path and forgets the entry; says what it was. Fails when something is at the path, and when nothing usable is in the trash. */
+  restore(name: string): Result<TrashEntry>;
+  /** Removes an entry for ever, if there. */
   remove(name: string): void;
 }
 

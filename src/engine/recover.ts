@@ -11,9 +11,15 @@ import { type ManifestBook, withEntry } from "./manifest-book.ts";
  * A disk that refuses (full, read-only, a folder that cannot be removed) fails nothing: intents stay until their manifests
  * are written, by a later flush of the book or by the next start.
  *
+ * @param onFound told of the intents before anything is done about them
  * @returns what could not be read or finished there, for the log
  */
-export function recover(intents: IntentStore, book: ManifestBook, reader: StateReader): readonly Problem[] {
+export function recover(
+  intents: IntentStore,
+  book: ManifestBook,
+  reader: StateReader,
+  onFound: (intents: readonly Intent[]) => void = () => {},
+): readonly Problem[] {
   const problems: Problem[] = [];
   const attempt = (step: () => void): void => {
     try {
@@ -26,6 +32,7 @@ export function recover(intents: IntentStore, book: ManifestBook, reader: StateR
   attempt(() => {
     const left = intents.readAll();
     problems.push(...left.unreadable.map((unreadable) => unreadable.problem));
+    onFound(left.intents);
     for (const intent of left.intents) attempt(() => finish(intent, book, reader));
   });
   attempt(() => book.flushAll());

@@ -7,6 +7,7 @@ import type {
   AttemptRequest,
   Clock,
   Disk,
+  Intent,
   NodeRunner,
   ReadRecord,
   StateReader,
@@ -15,6 +16,7 @@ import type {
   TrashEntry,
 } from "../ports.ts";
 import { isDiskError } from "./disk-error.ts";
+import { isMachineTrouble } from "./machine-trouble.ts";
 import { factsOf, type FactSources } from "./facts.ts";
 import type { Ending } from "./history.ts";
 
@@ -40,7 +42,8 @@ type Emit = (outcomes: readonly AttemptOutcome[]) => void;
  * state, from the same contents, by the same code, under the same params, env and tools, and nobody changed it since.
  *
  * What is taken back is copied to where the attempt would have staged its result and goes the way of every result from
- * there. Its entry stays in the trash until the manifest is written, so that a kill leaves one of both at least.
+ * there. Its entry stays in the trash until the manifest is written, so that a kill leaves one of both at least; the next
+ * start removes what a kill left too much, before the intent that says so goes.
  */
 export class Restorer implements Pick<NodeRunner, "laneOf" | "run" | "cancel"> {
   readonly #from: RestoreSources;
@@ -48,6 +51,8 @@ export class Restorer implements Pick<NodeRunner, "laneOf" | "run" | "cancel"> {
   readonly #taken = new Map<string, string>();
   /** Entries whose results are in place, by the batch whose manifests wait. */
   readonly #usedUp = new Map<string, string[]>();
+  /** Entries that a process that died was about to take back, by its batches. */
+  readonly #left = new Map<string, readonly Retracted[]>();
 
   constructor(from: RestoreSources) {
     this.#from = from;
@@ -82,19 +87,41 @@ export class Restorer implements Pick<NodeRunner, "laneOf" | "run" | "cancel"> {
 
   /** Every manifest of a batch is written: the entries that its results were taken from go. */
   written(batchId: string): void {
-    const names = this.#usedUp.get(batchId) ?? [];
+    const left = this.#left.get(batchId)?.filter((entry) => this.#isInPlace(entry)) ?? [];
+    const names = [...(this.#usedUp.get(batchId) ?? []), ...left.map(({ name }) => name)];
+    this.#left.delete(batchId);
     this.#usedUp.delete(batchId);
     for (const name of names) this.#from.tryTo(() => this.#from.trash.remove(name));
+  }
+
+  /** Learns, before they are finished, what a process that died was about to put in place. */
+  remember(intents: readonly Intent[]): void {
+    for (const { batchId, records } of intents) {
+      const entries = records.flatMap((intent) =>
+        this.#retracted(intent.path).filter(({ of }) => intent.record !== null && isSame(of.record, intent.record)),
+      );
+      if (entries.length > 0) this.#left.set(batchId, entries);
+    }
+  }
+
+  /** Does the manifest say of the state what the trash says, and are the bytes there? */
+  #isInPlace({ path, of: { entityId, pattern, record } }: Retracted): boolean {
+    const { states } = this.#from.facts.book.get(entityId);
+    if (!Object.hasOwn(states, pattern) || !isSame(states[pattern]!, record)) return false;
+    const there = this.#from.reader.hashNow(path);
+    return there.is === "hashed" && there.hash === record.contentHash;
   }
 
   /** Results of the task's state that lie in the trash, newest first. */
   #trashed({ entity, work, output }: AttemptRequest): readonly Retracted[] {
     const pattern = this.#from.facts.stages().topology.stage(work.stageKey)?.pattern.text;
+    return this.#retracted(output.path).filter(({ of }) => of.entityId === entity.id && of.pattern === pattern);
+  }
+
+  /** Nothing where the trash cannot be read. */
+  #retracted(path: RelPath): readonly Retracted[] {
     try {
-      return this.#from.trash
-        .retracted(output.path)
-        .filter(isRetracted)
-        .filter(({ of }) => of.entityId === entity.id && of.pattern === pattern);
+      return this.#from.trash.retracted(path).filter(isRetracted);
     } catch (error) {
       if (!isDiskError(error)) throw error;
       return [];
@@ -130,19 +157,22 @@ export class Restorer implements Pick<NodeRunner, "laneOf" | "run" | "cancel"> {
       const { record } = of;
       if (!isTodays(record, task, facts)) continue;
       const reads = await this.#readAgain(record);
-      if (!reads || !(await this.#stage(kept, record.contentHash, request))) continue;
-      this.#taken.set(request.attemptId, name);
-      return {
-        kind: "produced",
+      const staged = reads && (await this.#stage(kept, record.contentHash, request));
+      if (!staged) continue;
+      const durationMs = clock.monoMs() - beganAt;
+      const common = {
         attemptId: request.attemptId,
-        hash: record.contentHash,
-        size: 0,
-        restored: record,
         reads,
         envReads: Object.keys(record.envHashes ?? {}),
-        durationMs: clock.monoMs() - beganAt,
+        durationMs,
         log: "",
       };
+      if (staged !== true) {
+        const error = `what lies in the trash cannot be taken back now: ${staged.message}`;
+        return { ...common, kind: "failed", error, category: "resource" };
+      }
+      this.#taken.set(request.attemptId, name);
+      return { ...common, kind: "produced", hash: record.contentHash, size: 0, restored: record };
     }
     return undefined;
   }
@@ -159,21 +189,26 @@ export class Restorer implements Pick<NodeRunner, "laneOf" | "run" | "cancel"> {
     return reads;
   }
 
-  /** Copies what lies in the trash to where the attempt stages; `false`, and nothing there, unless it is what was put away. */
-  async #stage(kept: RelPath, hash: ContentHash, { output, root }: AttemptRequest): Promise<boolean> {
+  /**
+   * Copies what lies in the trash to where the attempt stages; `false`, and nothing there, unless it is what was put away.
+   * An error is the machine's: no reason to make anew what is there, and not to repeat the effect of a sink.
+   */
+  async #stage(kept: RelPath, hash: ContentHash, { output, root }: AttemptRequest): Promise<boolean | Error> {
     const { disk } = this.#from;
     const { staged, path } = output;
     if (!(await this.#holds(kept, hash))) return false;
+    let fault: Error | undefined;
     try {
       disk.copy(`${root}/${kept.replace(/\/$/, "")}`, staged);
       // What was copied decides: somebody may have changed the other meanwhile.
       if (await this.#holds(staged.slice(root.length + 1) + (path.endsWith("/") ? "/" : ""), hash)) return true;
     } catch (error) {
       if (!isDiskError(error)) throw error;
+      if (isMachineTrouble(error)) fault = error;
     }
     // The batch folder goes with whatever is left in it, and the attempt writes over it.
     this.#from.tryTo(() => disk.removeTree(staged));
-    return false;
+    return fault ?? false;
   }
 
   async #holds(path: RelPath, hash: ContentHash): Promise<boolean> {
@@ -189,6 +224,11 @@ type Retracted = TrashEntry & {
 
 function isRetracted(entry: TrashEntry): entry is Retracted {
   return entry.of !== null && entry.of.record.contentHash !== null && entry.of.record.runId !== ACCEPTED;
+}
+
+/** Of one run: one and the same result. */
+function isSame(a: StateRecord, b: StateRecord): boolean {
+  return a.runId === b.runId && a.producedAt === b.producedAt && a.contentHash === b.contentHash;
 }
 
 /**

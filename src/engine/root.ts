@@ -42,8 +42,8 @@ import { RootAway } from "./root-away.ts";
 import { RootPresence } from "./root-presence.ts";
 import { breathe } from "./reconcile.ts";
 import { recover } from "./recover.ts";
-import { Retractions } from "./retractions.ts";
 import { Restorer } from "./restore.ts";
+import { Retractions } from "./retractions.ts";
 import { Scans } from "./scans.ts";
 import { strayTasks } from "./stray-tasks.ts";
 import { MachineTrouble } from "./machine-trouble.ts";
@@ -110,8 +110,8 @@ export class Root {
   readonly #scans: Scans;
   readonly #keeper: Keeper;
   readonly retractions: Retractions;
-  /** Whether files were known before the first look: then those that are new have arrived. */
   readonly #restorer: Restorer;
+  /** Whether files were known before the first look: then those that are new have arrived. */
   #knowsFiles = false;
   readonly #session: Session;
   readonly #trouble: MachineTrouble;
@@ -185,24 +185,24 @@ export class Root {
       acts: ports.makeQueue !== undefined,
       onChange: () => this.#onChange(),
     });
-    this.journey = this.#makeJourney();
-  }
     const tryTo = (act: () => void): boolean => this.#keeper.tryToWrite("the trash", act);
     this.#restorer = new Restorer({ ...ports, facts: this.facts, tryTo });
+    this.journey = this.#makeJourney();
+  }
+
+  /** Nothing of a batch has to be finished by another process any more. */
+  #onBatchWritten(batchId: string): void {
+    this.#restorer.written(batchId);
+    this.#keeper.removeBatch(batchId);
+  }
 
   #makeJourney(): Journey {
     const { makeQueue } = this.ports;
-  /** Nothing of a batch has to be finished by another process any more. */
-  #onBatchWritten(batchId: string): void {
-    this.#keeper.removeBatch(batchId);
-    this.#restorer.written(batchId);
-  }
-
     const ports = {
       ...this.ports,
+      runner: this.#restorer,
       queue: makeQueue && ((run: (jobs: readonly Job[]) => Promise<void>) => makeQueue(this.#limits, run)),
       onEnding: (endings: readonly Ending[]) => this.#onEnding(endings),
-      runner: this.#restorer,
       onDone: (key: string) => this.#keeper.unforce(key),
       flushManifest: (id: string) => this.#keeper.flush(id),
       onVerdict: (task: Task, verdict: Verdict) => this.retractions.judged(task, verdict),
@@ -295,7 +295,7 @@ export class Root {
     this.#presence.remember();
     if (this.#session.problem) log.problem(this.#session.problem);
     this.#session.begin(() => this.#keeper.save());
-    for (const found of recover(intents, this.book, reader)) log.problem(found);
+    for (const found of recover(intents, this.book, reader, (left) => this.#restorer.remember(left))) log.problem(found);
     this.flushManifests();
     if (changes) this.#makeSourceFolders();
     await this.#scans.watch();
@@ -437,9 +437,9 @@ export class Root {
   // ------------------------------------------------------------ endings and quiet
 
   #onEnding(endings: readonly Ending[]): void {
+    for (const ending of endings) this.#restorer.ended(ending);
     this.#keeper.tell(endings);
     this.#session.worked();
-    for (const ending of endings) this.#restorer.ended(ending);
     if (endings.some(({ result }) => result.is === "ran")) this.#trouble.worked();
     for (const ending of endings) for (const listener of this.endings) listener(ending);
   }

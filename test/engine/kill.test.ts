@@ -72,6 +72,30 @@ const stories: readonly Story[] = [
     attempts: 0,
   },
   {
+    name: "a source that returned as it was",
+    definition: leaving("trash"),
+    before: async (rig) => {
+      await made(rig);
+      vanish(rig);
+      await rig.revive();
+      await rig.stop();
+    },
+    change: (rig) => rig.put("input/1.txt", "old"),
+    attempts: 0,
+  },
+  {
+    name: "a folder whose source returned as it was",
+    definition: folders,
+    before: async (rig) => {
+      await made(rig);
+      vanish(rig);
+      await rig.revive();
+      await rig.stop();
+    },
+    change: (rig) => rig.put("input/1.txt", "old"),
+    attempts: 0,
+  },
+  {
     name: "a stage that chose to make nothing",
     definition: echo({ first: "skip:no" }),
     before: made,

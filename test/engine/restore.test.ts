@@ -227,7 +227,9 @@ describe("a task runs as ever", () => {
   });
 
   test("when a file was added to a folder in the trash", async () => {
-    const rig = await lost([one({}, "up/{id}/")], ({ scripts }) => scripts.set("up", ({ input }) => ({ "a.txt": input })));
+    const rig = await lost([one({}, "up/{id}/")], ({ scripts }) =>
+      scripts.set("up", ({ input }) => ({ "a.txt": input })),
+    );
     rig.put(`${entryOf(rig, "up/1/").kept}b.txt`, "mine");
     await back(rig);
     expect([rig.news(), rig.files("up/")]).toEqual([["up@1"], { "up/1/a.txt": "text" }]);
@@ -257,10 +259,10 @@ describe("a task runs as ever", () => {
     expect([rig.news(), lastResult(rig, "up")]).toEqual([["up@1"], "ran"]);
   });
 
-  test("when the disk has no room for what would be taken back, or the trash cannot be read", async () => {
+  test("when the disk cannot read what would be taken back, or not the trash itself", async () => {
     const rig = await lost([one()]);
     rig.disk.onOperation = (operation, path) => {
-      if (operation === "copy") throw diskError("ENOSPC", path);
+      if (operation === "copy") throw diskError("EIO", path);
     };
     await back(rig);
     expect([rig.news(), rig.text("up/1.txt"), rig.own("tmp")]).toEqual([["up@1"], "TEXT", []]);
@@ -289,6 +291,27 @@ describe("a result that is taken back", () => {
     await back(rig);
     expect([rig.news(), lastResult(rig, "up"), rig.own("trash")]).toEqual([[], "restored", []]);
     expect(rig.manifest("1").states["up/{id}.txt"]).toBeDefined();
+  });
+
+  test("waits for room where the disk is full: nothing runs for that", async () => {
+    const rig = await lost([one()]);
+    let isFull = false;
+    rig.disk.onOperation = (operation, path) => {
+      if (isFull && (operation === "copy" || operation === "write")) throw diskError("ENOSPC", path);
+    };
+    rig.write("in/1.txt", "text");
+    isFull = true;
+    await rig.until(() => rig.root.pauses.current !== null);
+    expect([rig.news(), rig.text("up/1.txt"), rig.status("up/1.txt")]).toEqual([[], undefined, "queued"]);
+    isFull = false;
+    await rig.pass(60_000);
+    await rig.quiet();
+    expect([rig.news(), rig.text("up/1.txt"), lastResult(rig, "up"), rig.own("trash")]).toEqual([
+      [],
+      "TEXT",
+      "restored",
+      [],
+    ]);
   });
 
   test("is dropped when its input changes before it is in its place, and what the input says now decides", async () => {

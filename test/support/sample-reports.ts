@@ -488,17 +488,6 @@ export const VERIFY: VerifyReport = {
           hint: '"millrace verify --repair" removes it',
           repaired: true,
         },
-      ],
-      notes: [
-        {
-          code: "M614",
-          rule: "leftover-source",
-          path: "input/009.txt",
-          entity: "009",
-          message: 'the source "input/009.txt" is recorded and gone',
-          hint: "nothing: a record without a file does no harm",
-          repaired: false,
-        },
         {
           code: "M616",
           rule: "not-repeated",
@@ -516,6 +505,17 @@ export const VERIFY: VerifyReport = {
             now: "00000000000000bb",
             error: null,
           },
+        },
+      ],
+      notes: [
+        {
+          code: "M614",
+          rule: "leftover-source",
+          path: "input/009.txt",
+          entity: "009",
+          message: 'the source "input/009.txt" is recorded and gone',
+          hint: "nothing: a record without a file does no harm",
+          repaired: false,
         },
       ],
       checked: {
