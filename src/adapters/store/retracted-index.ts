@@ -16,7 +16,10 @@ export class RetractedIndex {
     this.#pathOf.set(entry.name, entry.path);
     const others = this.#byPath.get(entry.path) ?? [];
     // Names begin with their time.
-    this.#byPath.set(entry.path, [...others, entry].toSorted((a, b) => (a.name < b.name ? 1 : -1)));
+    this.#byPath.set(
+      entry.path,
+      [...others, entry].toSorted((a, b) => (a.name < b.name ? 1 : -1)),
+    );
   }
 
   delete(name: string): void {

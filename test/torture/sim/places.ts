@@ -36,6 +36,7 @@ export const PLACES = [
   "sync trash entry",
   "move to trash",
   "rename from trash",
+  "copy from trash",
   "make folder of results",
   "rename aside",
   "rename result",
@@ -73,6 +74,8 @@ export function placeOf({ name, path, to }: Operation): string {
       return placeOfWrite(from);
     case "sync":
       return placeOfSync(from);
+    case "copy":
+      return from.area === "trash" ? "copy from trash" : unknown(name, from);
     default:
       return placeOfRemoval(name, from);
   }
