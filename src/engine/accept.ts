@@ -2,7 +2,7 @@ import { entityIdOf } from "../core/pattern/pattern.ts";
 import type { Task } from "../core/plan/topology.ts";
 import { ACCEPTED, type StateRecord } from "../core/model/manifest.ts";
 import { withEntry } from "./manifest-book.ts";
-import { sourceRecord } from "./commit.ts";
+import { sourceRecord } from "./source-records.ts";
 import { learnHash } from "./look.ts";
 import type { Root } from "./root.ts";
 

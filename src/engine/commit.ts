@@ -1,8 +1,7 @@
 import type { ErrorCategory, FailureRecord, Manifest, StateRecord } from "../core/model/manifest.ts";
-import { ACCEPTED, FAILURE_LOG_BYTES, HOPELESS, SOURCE_CODE_HASH } from "../core/model/manifest.ts";
+import { ACCEPTED, FAILURE_LOG_BYTES, HOPELESS } from "../core/model/manifest.ts";
 import { tailOf } from "../core/model/text-tail.ts";
-import type { AbsPath, ContentHash, EntityId, RelPath } from "../core/model/words.ts";
-import { entityIdOf } from "../core/pattern/pattern.ts";
+import type { AbsPath, ContentHash, RelPath } from "../core/model/words.ts";
 import type { Row } from "../core/plan/state-table.ts";
 import type { Task } from "../core/plan/topology.ts";
 import { nextRetry } from "../core/resilience/retry.ts";
@@ -14,6 +13,7 @@ import { isRacy, type LookSources } from "./look.ts";
 import { withEntry } from "./manifest-book.ts";
 import { Publisher } from "./publisher.ts";
 import { SeenInputs } from "./seen-inputs.ts";
+import { missingSources, type SourceEntry } from "./source-records.ts";
 import type { StageInForce } from "./stages.ts";
 
 /** An attempt that has come back. */
@@ -48,13 +48,6 @@ export interface CommitPorts {
   readonly intents: IntentStore;
   /** Tells the machine's trouble from a task's. */
   readonly trouble: MachineTrouble;
-}
-
-/** A source's record, and where it goes. */
-interface SourceEntry {
-  readonly entityId: EntityId;
-  readonly pattern: string;
-  readonly record: StateRecord;
 }
 
 /** A result that has passed every check and waits for its rename. */
@@ -207,7 +200,9 @@ export class Committer {
 
   #ready(attempt: Attempted, hash: ContentHash | null, publish: boolean): Ready {
     const record = this.#recordFor(attempt, hash);
-    return { attempt, record, sources: this.#sourcesOf(attempt, record), publish };
+    const from = { topology: this.#facts.stages().topology, book: this.#facts.book, nowMs: this.#look.clock.wallMs() };
+    const sources = missingSources(attempt.task, { ...record, runId: attempt.runId }, from);
+    return { attempt, record, sources, publish };
   }
 
   #recordFor({ task, inForce, outcome, runId }: Attempted, contentHash: ContentHash | null): StateRecord {
@@ -300,26 +295,6 @@ export class Committer {
       book.put(withEntry(book.get(source.entityId), "states", source.pattern, source.record), options);
   }
 
-  /** The sources a task was made from are states of their entities, too: the records that the manifests lack. */
-  #sourcesOf({ task, runId }: Attempted, record: StateRecord): SourceEntry[] {
-    const { topology } = this.#facts.stages();
-    const entries: SourceEntry[] = [];
-    // What was read beside the declared inputs is of other ancestors.
-    const readMore = Object.keys(record.inputHashes).length > task.inputs.length;
-    for (const { stage, path } of readMore ? [...task.inputs, ...topology.ancestorsOf(task)] : task.inputs) {
-      const contentHash = Object.hasOwn(record.inputHashes, path) ? record.inputHashes[path] : undefined;
-      if (stage.type !== "source" || contentHash == null || topology.role(topology.roleNumber(path)).producer) continue;
-      const vars = topology.varsOf(stage, path);
-      if (!vars) continue;
-      const [entityId, pattern] = [entityIdOf(stage.pattern, vars), stage.pattern.text];
-      const { states } = this.#facts.book.get(entityId);
-      if (Object.hasOwn(states, pattern) && states[pattern]!.contentHash === contentHash) continue;
-      const now = this.#look.clock.wallMs();
-      entries.push({ entityId, pattern, record: sourceRecord(path, contentHash, stage.key, runId, now) });
-    }
-    return entries;
-  }
-
   // ------------------------------------------------------------ failures
 
   #fail(
@@ -394,27 +369,6 @@ function intentRecords({ attempt: { task, request, batchId }, record, sources }:
 /** The hash of the result that a record says we left at its path; `undefined` when there is none of ours. */
 export function leftBy(record: StateRecord): ContentHash | undefined {
   return record.runId === ACCEPTED ? undefined : (record.contentHash ?? record.leftover);
-}
-
-/** A source's record in its entity's manifest. */
-export function sourceRecord(
-  path: RelPath,
-  contentHash: ContentHash,
-  producedBy: string,
-  runId: string,
-  nowMs: number,
-): StateRecord {
-  return {
-    path,
-    contentHash,
-    codeHash: SOURCE_CODE_HASH,
-    paramsHash: "",
-    inputHashes: {},
-    producedAt: new Date(nowMs).toISOString(),
-    producedBy,
-    runId,
-    durationMs: 0,
-  };
 }
 
 function inputHashesOf(outcome: AttemptOutcome): Record<RelPath, ContentHash | null> {

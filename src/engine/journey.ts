@@ -244,7 +244,9 @@ export class Journey {
     for (const [key, task] of this.#tasksToPlan) {
       if (tasks.length >= SLICE) break;
       this.#tasksToPlan.delete(key);
-      tasks.push(task);
+      // Definitions may have been edited since it was put there.
+      const isInForce = this.#topology.stage(task.stage.key) === task.stage;
+      tasks.push(...(isInForce ? [task] : this.#today(task)));
     }
     this.#plan(tasks, ++this.#arrivals);
   }

@@ -28,6 +28,7 @@ import type {
   WatchHealth,
 } from "../ports.ts";
 import { ChangeSignal } from "./change-signal.ts";
+import { removeCopiesLeft } from "./copies-left.ts";
 import type { FactSources } from "./facts.ts";
 import type { Ending } from "./history.ts";
 import { Journey } from "./journey.ts";
@@ -49,6 +50,7 @@ import { strayTasks } from "./stray-tasks.ts";
 import { MachineTrouble } from "./machine-trouble.ts";
 import { Session } from "./session.ts";
 import { Settling } from "./settling.ts";
+import { mendSourceRecords } from "./source-records.ts";
 import { bringIntoForce, StagesInForce } from "./stages.ts";
 import { statusOfRoot } from "./status.ts";
 import { keepTrashShort } from "./trash-retention.ts";
@@ -295,6 +297,7 @@ export class Root {
     this.#presence.remember();
     if (this.#session.problem) log.problem(this.#session.problem);
     this.#session.begin(() => this.#keeper.save());
+    removeCopiesLeft(intents, this.ports.disk, this.ports.root);
     for (const found of recover(intents, this.book, reader, (left) => this.#restorer.remember(left))) log.problem(found);
     this.flushManifests();
     if (changes) this.#makeSourceFolders();
@@ -336,7 +339,9 @@ export class Root {
   /** Without an index nothing shows which records have neither a file nor an input any more. */
   async #judgeStrays(): Promise<void> {
     const { manifests, clock } = this.ports;
-    this.journey.replan(await strayTasks(manifests.ids(), this.book, this.table, this.#stages.topology, clock));
+    const from = [manifests.ids(), this.book, this.table, this.#stages.topology, clock] as const;
+    await mendSourceRecords(...from);
+    this.journey.replan(await strayTasks(...from));
     await this.#whenPlanned();
   }
 
