@@ -1,5 +1,5 @@
 import { Command, CommanderError, Option, type Help } from "commander";
-import { problem, type Problem } from "../core/model/problem.ts";
+import { refusalOf } from "../core/resilience/refusal.ts";
 import type { CommandSpec, FlagSpec } from "./command-spec.ts";
 import { COMMANDS, GLOBAL_FLAGS } from "./commands.ts";
 import { Context, type GlobalFlags, type Run } from "./context.ts";
@@ -143,7 +143,7 @@ function misuse(error: CommanderError, argv: readonly string[], world: World): n
 function crash(error: unknown, argv: readonly string[], world: World): number {
   const { verbose = false } = flagsOf(argv);
   if (isRefusedByMachine(error)) {
-    new Context(world, flagsOf(argv)).refuse([machineProblem(error)]);
+    new Context(world, flagsOf(argv)).refuse([refusalOf(error)]);
     return EXIT.workFailed;
   }
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
@@ -156,14 +156,6 @@ function crash(error: unknown, argv: readonly string[], world: World): number {
 /** Is it what a system call or SQLite says (`ENOSPC`, `ERR_SQLITE_ERROR` ...)? */
 function isRefusedByMachine(error: unknown): error is Error {
   return error instanceof Error && "code" in error && /^E(?!RR_(?!SQLITE))/.test(String(error.code));
-}
-
-function machineProblem({ message }: Error): Problem {
-  return problem(
-    "M516",
-    `the machine refuses what Millrace needs: ${message}`,
-    "mend what the message names (room on the disk, permissions, open files, the disk itself), then run the command again",
-  );
 }
 
 /** The flags that matter for telling an error, from a command line that may not have been understood. */

@@ -5,11 +5,13 @@ import { FileOwnerLock } from "../adapters/store/owner.ts";
 import { NodeDisk } from "../adapters/system/disk.ts";
 import { hashBytes } from "../core/hash/hash.ts";
 import type { Pipeline } from "../core/model/pipeline.ts";
-import { problem } from "../core/model/problem.ts";
+import { type Problem, problem } from "../core/model/problem.ts";
 import { fail, ok, type Result } from "../core/model/result.ts";
 import type { AbsPath } from "../core/model/words.ts";
+import { refusalOf } from "../core/resilience/refusal.ts";
 import type { Owner, OwnerLock } from "../ports.ts";
 import type { Project } from "./config.ts";
+import { isDiskError } from "./disk-error.ts";
 
 const disk: NodeDisk = new NodeDisk();
 
@@ -59,7 +61,7 @@ export function claimRoots(project: Project, door: string): Result<OwnerLock[]> 
   for (const { root } of project.roots) {
     const prepared = prepareRoot(root);
     const lock = new FileOwnerLock(root, disk);
-    const acquired = prepared.ok ? lock.acquire(owner) : prepared;
+    const acquired = prepared.ok ? acquire(lock, owner, root) : prepared;
     if (!acquired.ok) {
       for (const held of locks) held.release();
       return acquired;
@@ -67,6 +69,22 @@ export function claimRoots(project: Project, door: string): Result<OwnerLock[]> 
     locks.push(lock);
   }
   return ok(locks);
+}
+
+function acquire(lock: OwnerLock, owner: Owner, root: AbsPath): Result<void> {
+  try {
+    return lock.acquire(owner);
+  } catch (error) {
+    const refusal = refusalWithCause(error, root);
+    if (refusal) return fail(refusal);
+    throw error;
+  }
+}
+
+/** What is said of a root whose file system is full or read-only, or where the system runs short; `undefined` for anything else. */
+function refusalWithCause(error: unknown, root: AbsPath): Problem | undefined {
+  const refusal = isDiskError(error) ? refusalOf(error, root) : undefined;
+  return refusal?.code === "M516" ? undefined : refusal;
 }
 
 /** A root is made when the folder it lies in is there; a missing parent is more likely a disk that is not mounted. */
@@ -83,6 +101,8 @@ function prepareRoot(root: AbsPath): Result<void> {
     disk.makeFolders(join(root, ".millrace"));
     return ok(undefined);
   } catch (error) {
+    const refusal = refusalWithCause(error, root);
+    if (refusal) return fail(refusal);
     const message = error instanceof Error ? error.message : String(error);
     return fail(
       problem(

@@ -15,6 +15,7 @@ import { fail, ok, type Result } from "../core/model/result.ts";
 import type { AbsPath } from "../core/model/words.ts";
 import type { Clock, Disk, ManifestStore, Random, StateReader, Trash } from "../ports.ts";
 import { ManifestBook } from "./manifest-book.ts";
+import { removeCopiesLeft } from "./copies-left.ts";
 import { recover } from "./recover.ts";
 
 /** What a `StateStore` is made of. */
@@ -122,5 +123,6 @@ function finishWhatDied(
   { disk, reader, manifests }: Pick<LibraryPorts, "disk" | "reader" | "manifests">,
 ): void {
   const intents = new FileIntents(root, disk);
+  removeCopiesLeft(intents, disk, root);
   recover(intents, new ManifestBook(manifests, (batchId) => intents.remove(batchId)), reader);
 }

@@ -1,6 +1,7 @@
 import { dirname } from "node:path/posix";
 import { type Problem, problem } from "../core/model/problem.ts";
 import type { AbsPath, MonoMs, TaskKey } from "../core/model/words.ts";
+import { type Trouble, troubleIn } from "../core/resilience/refusal.ts";
 import type { AttemptOutcome, Clock, Disk, Machine, OpenFile, Room, ShortOf } from "../ports.ts";
 import { isDiskError } from "./disk-error.ts";
 import type { NamedTimers } from "./named-timers.ts";
@@ -23,15 +24,6 @@ const MOST_SPARED = 3;
 const PROBE_BYTES = 65_536;
 /** How many files must be openable at once before work goes on. */
 const PROBE_FILES = 8;
-
-type Trouble = "space" | "read-only" | "open-files" | "memory";
-
-const TROUBLES: readonly (readonly [Trouble, RegExp])[] = [
-  ["space", /\b(ENOSPC|EDQUOT)\b|no space left on device|disk quota exceeded|database or disk is full/i],
-  ["read-only", /\bEROFS\b|read-only file system|attempt to write a readonly database/i],
-  ["open-files", /\b(EMFILE|ENFILE)\b|too many open files/i],
-  ["memory", /\b(ENOMEM|EAGAIN)\b|cannot allocate memory/i],
-];
 
 export interface TroubleSources {
   readonly root: AbsPath;
@@ -255,10 +247,6 @@ function roomWords(room: Room): string {
 
 function megabytes(bytes: number): string {
   return `${(bytes / MB).toFixed(bytes < 10 * MB ? 1 : 0)} MB`;
-}
-
-function troubleIn(text: string): Trouble | undefined {
-  return TROUBLES.find(([, pattern]) => pattern.test(text))?.[0];
 }
 
 function longer(delayMs: number): number {

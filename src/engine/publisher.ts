@@ -1,6 +1,7 @@
 import { basename, dirname, join } from "node:path/posix";
 import type { AbsPath, RelPath } from "../core/model/words.ts";
 import type { Disk, Random } from "../ports.ts";
+import { copyName } from "./copies-left.ts";
 import { isDiskError } from "./disk-error.ts";
 
 /** Puts staged results in their place. Throws what the disk throws; then what was there before is there still. */
@@ -58,12 +59,26 @@ export class Publisher {
         this.#renameAcross(staged, target, sync);
       } else if (code === "EXDEV") {
         // The output folder is on another file system: a copy beside the target can be renamed.
-        const beside = join(dirname(target), `.${basename(target).slice(0, 100)}.${random.id()}.millrace-tmp`);
-        disk.copy(staged, beside);
-        if (sync) this.#syncTree(beside);
-        disk.rename(beside, target);
+        const beside = join(dirname(target), copyName(basename(target), random));
+        try {
+          disk.copy(staged, beside);
+          if (sync) this.#syncTree(beside);
+          disk.rename(beside, target);
+        } catch (failed) {
+          removeIfPossible(beside, disk);
+          throw failed;
+        }
         disk.removeTree(staged);
       } else throw error;
     }
+  }
+}
+
+/** Part of a copy is of no use; what cannot be removed now is found by `verify`. */
+function removeIfPossible(path: AbsPath, disk: Disk): void {
+  try {
+    disk.removeTree(path);
+  } catch (error) {
+    if (!isDiskError(error)) throw error;
   }
 }
