@@ -67,7 +67,8 @@ function isSame(before: ReadonlyMap<string, Expected>, now: ReadonlyMap<string, 
 }
 
 function putState(states: Map<string, State>, { path, content, from, since, doubt }: Expected, known: Known): void {
-  const there = known.keptAt(path) ?? content;
+  // What somebody else left where a stage chose to make nothing is nobody's input.
+  const there = content === null ? null : (known.keptAt(path) ?? content);
   if (there === null) states.delete(path);
   else states.set(path, { content: there, from, since, isInDoubt: doubt !== undefined });
 }
