@@ -5,6 +5,7 @@ import { fail, ok, type Result } from "../../core/model/result.ts";
 import type { AbsPath, RelPath } from "../../core/model/words.ts";
 import type { AttemptFilter, AttemptRow, Disk, Ledger, Trash } from "../../ports.ts";
 import { MIGRATIONS } from "./migrations.ts";
+import { openReader } from "./open-reader.ts";
 
 /** What the ledger of a root needs from outside. */
 export interface LedgerPorts {
@@ -174,7 +175,7 @@ class SqliteLedger implements Ledger {
       disk.remove(`${this.#path}-wal`);
       disk.remove(`${this.#path}-shm`);
     }
-    const database = new DatabaseSync(this.#path, { readOnly: isReader, timeout: 5000 });
+    const database = isReader ? openReader(this.#path) : new DatabaseSync(this.#path, { timeout: 5000 });
     try {
       const version = versionOf(database);
       if (version > this.#migrations.length) {

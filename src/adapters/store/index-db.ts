@@ -5,6 +5,7 @@ import { problem, type Problem } from "../../core/model/problem.ts";
 import { InternalError } from "../../core/model/problems.ts";
 import type { AbsPath, ContentHash } from "../../core/model/words.ts";
 import type { Disk, IndexStore } from "../../ports.ts";
+import { openReader } from "./open-reader.ts";
 import { sqliteFault } from "./sqlite-error.ts";
 
 /** What the index of a root needs from outside. */
@@ -219,7 +220,7 @@ export class SqliteIndexStore implements IndexStore {
   }
 
   #connect(): DatabaseSync {
-    return new DatabaseSync(this.#path, { readOnly: this.#ports.readOnly, timeout: 5000 });
+    return this.#ports.readOnly ? openReader(this.#path) : new DatabaseSync(this.#path, { timeout: 5000 });
   }
 
   #use(database: DatabaseSync): DatabaseSync {
