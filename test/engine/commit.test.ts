@@ -43,6 +43,22 @@ describe("an intent", () => {
   );
 });
 
+test("a result that cannot be announced does not become visible", async () => {
+  const rig = await new EngineRig([echo()]).start();
+  rig.write("input/1.txt", "old");
+  await rig.quiet();
+  rig.disk.onOperation = (operation, path) => {
+    if (operation === "write" && path.endsWith("intent.json")) throw diskError("EIO", path);
+  };
+  rig.write("input/1.txt", "new");
+  await rig.quiet();
+  expect([rig.text("upper/1.txt"), rig.status("upper/1.txt")]).toEqual(["OLD", "retrying"]);
+  rig.disk.onOperation = undefined;
+  await rig.pass(120_000);
+  await rig.quiet();
+  expect(rig.text("output/1.txt")).toBe("out(NEW)");
+});
+
 describe("an attempt whose world changes while it runs", () => {
   test("is dropped and done again when its input changes, and counts as no failure", async () => {
     const { rig, letGo } = await hanging();

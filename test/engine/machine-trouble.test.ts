@@ -186,6 +186,8 @@ describe("an error of the disk on one file", () => {
     await rig.pass(1000);
     expect([rig.faults, codesOf(rig)[0], rig.text("output/2.txt")]).toEqual([[], undefined, "out(B NEW)"]);
     expect(rig.text("output/1.txt")).toBe("out(A)");
+    // A source shows it by itself, a result by what is to be made of it.
+    expect(rig.status("input/1.txt")).toBe(bad === "input/1.txt" ? "failed" : "fresh");
     rig.disk.onOperation = undefined;
     await rig.pass(2_000_000);
     await rig.quiet();

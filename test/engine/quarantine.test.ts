@@ -33,6 +33,14 @@ async function failing(): Promise<EngineRig> {
 }
 
 describe("the quarantine", () => {
+  test("is not for a changed input that fails as well: its attempts are counted anew", async () => {
+    const rig = await failing();
+    rig.write("input/1.txt", "another");
+    await rig.quiet();
+    const failure = rig.manifest("1").failures["upper/{id}.txt"]!;
+    expect([failure.attempts, rig.status("upper/1.txt")]).toEqual([1, "retrying"]);
+  });
+
   test("holds what failed for the last time, with its error, its inputs and the command to try it", async () => {
     const rig = await failing();
     const { total, quarantined } = value(await control(rig).quarantine({}));

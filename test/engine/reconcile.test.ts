@@ -38,3 +38,19 @@ test.each<[string, [string, number, number][], string[]]>([
   const scan = scanOf([["in", 1, 1], ...entries]);
   expect(await findDifferences(scan, [{ path: "in", depth: 1 }], table, new Topology([]), clock)).toEqual(expected);
 });
+
+test("of what lies below a folder that could not be listed nothing is told, of what lies beside it all", async () => {
+  const table = new StateTable();
+  for (const path of ["in/closed/a", "in/open/a"])
+    table.setPresent(
+      table.ensure(path, () => 0),
+      stat,
+      "0123456789abcdef",
+      false,
+    );
+  const problems = [{ kind: "unreadable", path: "in/closed", reason: "EACCES" }] as const;
+  const scan = { ...scanOf([["in", 1, 1]]), problems };
+  expect(await findDifferences(scan, [{ path: "in", depth: 2 }], table, new Topology([]), clock)).toEqual([
+    "in/open/a",
+  ]);
+});

@@ -119,8 +119,11 @@ describe("a source that vanishes", () => {
     expect([rig.status("output/1.txt"), rig.news(), rig.trashed()]).toEqual(["fresh", [], []]);
   });
 
-  test("and is back at the very moment its product would go keeps it", async () => {
-    const rig = await made(chain());
+  test.each([
+    ["", "trash"],
+    [', with onOrphan "delete", too', "delete"],
+  ])("and is back at the very moment its product would go keeps it%s", async (_words, policy) => {
+    const rig = await made(chain(policy));
     let looks = 0;
     rig.disk.onOperation = (_operation, path) => {
       // The first look is the event's, the second the confirming one, the third that of the moment itself.
@@ -224,14 +227,17 @@ describe("a source that vanishes", () => {
   });
 });
 
-test("nothing is taken away while the root's work is paused; then it goes", async () => {
+test.each([
+  ["", "away"],
+  [" for want of space", "space"],
+] as const)("nothing is taken away while the root's work is paused%s; then it goes", async (_words, name) => {
   const rig = await made(chain());
   const why = problem("M512", "the root is away", "bring it back");
-  rig.root.pauses.set("away", why);
+  rig.root.pauses.set(name, why);
   rig.remove("input/1.txt");
   await rig.pass(60_000);
   expect([rig.status("output/1.txt"), rig.trashed(), rig.root.isQuiet]).toEqual(["orphaned", [], true]);
-  rig.root.pauses.clear("away");
+  rig.root.pauses.clear(name);
   await rig.quiet();
   expect([rig.files(), rig.trashed().length]).toEqual([{}, 2]);
 });
@@ -438,6 +444,17 @@ describe("the guard", () => {
     removeSources(rig, 16, 26);
     await rig.quiet();
     expect([count(rig, "output"), rig.root.retractions.report()]).toEqual([14, null]);
+  });
+
+  test("does not count files that were back unseen at the second look", async () => {
+    const rig = await made(chain(), 30);
+    removeSources(rig, 1, 20);
+    await rig.pass(300);
+    expect(rig.status("output/1.txt")).toBe("orphaned");
+    for (const id of ids(1, 20)) rig.put(`input/${id}.txt`, `text ${id}`);
+    await rig.quiet();
+    expect([rig.root.retractions.report(), rig.logged.filter((line) => line.includes("vanished"))]).toEqual([null, []]);
+    expect([count(rig, "output"), rig.trashed(), rig.news()]).toEqual([30, [], []]);
   });
 
   test("does not count a file that was deleted and came back again and again", async () => {

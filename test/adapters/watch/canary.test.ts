@@ -186,6 +186,17 @@ describe("a canary file", () => {
   });
 });
 
+test.each([
+  ["the process was stopped for a while", (): void => clock.block(60_000)],
+  ["the clock was set", (): void => clock.jumpWall(-3_600_000)],
+])("everything is looked at when %s", async (_name, happens) => {
+  await start();
+  expect(health().rescans).toEqual({});
+  happens();
+  await pass(() => health().rescans.resume === 1, 100);
+  expect(follower.causesOf("input")).toContain("resume");
+});
+
 describe("a base that cannot be watched", () => {
   test("is polled, tried again after ever longer whiles, and watched again when that goes", async () => {
     kernel.refuses.set("/input", "ENOSPC");

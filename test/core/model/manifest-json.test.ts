@@ -91,6 +91,7 @@ describe("a manifest's text", () => {
     ["a log that is null", broken(({ failure }) => Object.assign(failure, { log: null }))],
     ["a log longer than any of ours", broken(({ failure }) => Object.assign(failure, { log: "x".repeat(4097) }))],
     ["half an attempt", broken(({ failure }) => Object.assign(failure, { attempts: 1.5 }))],
+    ["a failure without an attempt", broken(({ failure }) => Object.assign(failure, { attempts: 0 }))],
     ["environment hashes that are null", broken(({ failure }) => Object.assign(failure, { envHashes: null }))],
   ])("with %s is corrupt", (_, text) => {
     expect(parseManifest(text)).toMatchObject({ is: "corrupt" });
