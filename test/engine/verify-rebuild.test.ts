@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import { acceptTasks } from "../../src/engine/accept.ts";
 import type { RebuildReport, VerifiedRoot } from "../../src/engine/control.ts";
 import { EngineRig, source, stage } from "../support/engine-rig.ts";
 import { diskError } from "../support/memory-disk.ts";
@@ -93,6 +94,25 @@ describe("what was made is made again elsewhere", () => {
     });
     expect(counts(await rebuild(definition))).toMatchObject({ same: 8 });
     expect(most).toBe(1);
+  });
+
+  test("in a thread of its own where the shared one gives an attempt back", async () => {
+    const definition = chain();
+    await made(definition);
+    const run = rig.runner.run.bind(rig.runner);
+    const alone: string[] = [];
+    rig.runner.run = async (requests, emit) => {
+      const shared = requests.filter((request) => !request.alone);
+      const nothing = { kind: "alone", because: "slow", reads: [], envReads: [], durationMs: 0, log: "" } as const;
+      emit(shared.map(({ attemptId }) => ({ ...nothing, attemptId })));
+      alone.push(...requests.filter((request) => request.alone).map(({ taskKey }) => taskKey));
+      await run(
+        requests.filter((request) => request.alone),
+        emit,
+      );
+    };
+    expect(counts(await rebuild(definition))).toMatchObject({ outputs: 4, rebuilt: 4, same: 4, leftOut: {} });
+    expect(alone.toSorted()).toEqual(["chain#out@1", "chain#out@2", "chain#up@1", "chain#up@2"]);
   });
 
   test("more tasks than wait in the queue at a time", async () => {
@@ -191,6 +211,28 @@ describe("what proves nothing is left out and counted", () => {
     await made(definition);
     expect(counts(await rebuild(definition))).toMatchObject({ outputs: 4, same: 2, leftOut: { sink: 2 } });
     expect(rig.ran.toSorted()).toEqual(["up@1", "up@2"]);
+  });
+
+  test("what a person accepted, since no node made it", async () => {
+    const definition = chain();
+    rig = await new EngineRig([definition]).start();
+    for (const id of ["1", "2"]) rig.write(`in/${id}.txt`, id);
+    await rig.quiet();
+    const task = rig.root.stages.topology.producerTask("out/1.txt")!;
+    const { controls } = rig.root;
+    rig.root.setControls({ ...controls, held: { [task.key]: "2026-11-20T13:00:00.000Z" } }, [task]);
+    rig.write("out/1.txt", "written by hand and good");
+    await rig.quiet();
+    const accepted = await acceptTasks(rig.root, [task]);
+    expect(accepted.map(({ why }) => why)).toEqual([undefined]);
+    rig.root.setControls(controls, [task]);
+    await rig.quiet();
+    await rig.pass(1000);
+    await rig.stop();
+    expect(rig.text("out/1.txt")).toBe("written by hand and good");
+    const report = await rebuild(definition);
+    expect(named(report)).toEqual([]);
+    expect(counts(report)).toMatchObject({ outputs: 4, rebuilt: 3, same: 3, leftOut: { accepted: 1 } });
   });
 
   test("inputs that somebody writes or takes away meanwhile", async () => {
