@@ -115,6 +115,34 @@ describe("recovery after a kill", () => {
   });
 });
 
+test("a stop in the middle of a chain cuts what runs, writes what is done, and leaves nothing to recover", async () => {
+  const rig = await new EngineRig([echo()]).start();
+  let isSlow = true;
+  rig.scripts.set("output", () => (isSlow ? new Promise(() => {}) : undefined));
+  rig.write("input/1.txt", "a");
+  await rig.until(() => rig.runner.hanging === 1);
+  await rig.stop(2000);
+  isSlow = false;
+  const written = JSON.parse(rig.text(".millrace/manifests/1.json") ?? "{}") as { states?: object };
+  expect(Object.keys(written.states ?? {})).toEqual(["input/{id}.txt", "upper/{id}.txt"]);
+  expect(rig.own("tmp")).toEqual([]);
+  rig.news();
+  await rig.revive();
+  expect([rig.news(), rig.text("output/1.txt")]).toEqual([["output@1"], "out(A)"]);
+});
+
+test("a manifest that was lost while no process ran is noticed by the next one, and its records are made again", async () => {
+  const rig = await new EngineRig([echo()]).start();
+  rig.write("input/1.txt", "a");
+  await rig.quiet();
+  await rig.stop();
+  rig.disk.remove(`${ROOT}/.millrace/manifests/1.json`);
+  rig.news();
+  await rig.revive();
+  expect([rig.news(), rig.trashed()]).toEqual([["upper@1", "output@1"], []]);
+  expect(Object.keys(rig.manifest("1").states).length).toBe(3);
+});
+
 describe("a manifest that the disk refuses to read", () => {
   test("fails its entity's tasks, not the daemon, and is looked at again at the next scan", async () => {
     const rig = await new EngineRig([echo()]).start();
