@@ -1,5 +1,5 @@
 import { Command, CommanderError, Option, type Help } from "commander";
-import { refusalOf } from "../core/resilience/refusal.ts";
+import { refusalOf } from "../core/model/refusal.ts";
 import type { CommandSpec, FlagSpec } from "./command-spec.ts";
 import { COMMANDS, GLOBAL_FLAGS } from "./commands.ts";
 import { Context, type GlobalFlags, type Run } from "./context.ts";

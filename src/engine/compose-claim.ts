@@ -8,7 +8,7 @@ import type { Pipeline } from "../core/model/pipeline.ts";
 import { type Problem, problem } from "../core/model/problem.ts";
 import { fail, ok, type Result } from "../core/model/result.ts";
 import type { AbsPath } from "../core/model/words.ts";
-import { refusalOf } from "../core/resilience/refusal.ts";
+import { refusalOf } from "../core/model/refusal.ts";
 import type { Owner, OwnerLock } from "../ports.ts";
 import type { Project } from "./config.ts";
 import { isDiskError } from "./disk-error.ts";

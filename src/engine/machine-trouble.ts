@@ -1,7 +1,7 @@
 import { dirname } from "node:path/posix";
 import { type Problem, problem } from "../core/model/problem.ts";
 import type { AbsPath, MonoMs, TaskKey } from "../core/model/words.ts";
-import { type Trouble, troubleIn } from "../core/resilience/refusal.ts";
+import { type Trouble, troubleIn } from "../core/model/refusal.ts";
 import type { AttemptOutcome, Clock, Disk, Machine, OpenFile, Room, ShortOf } from "../ports.ts";
 import { isDiskError } from "./disk-error.ts";
 import type { NamedTimers } from "./named-timers.ts";

@@ -5,6 +5,7 @@ import type { Result } from "../../src/core/model/result.ts";
 import { sweepTrash } from "../../src/engine/trash-retention.ts";
 import { echo, EngineRig } from "../support/engine-rig.ts";
 
+const HOUR = 3_600_000;
 const DAY = 86_400_000;
 
 async function made(files: Record<string, string> = { "input/1.txt": "ab" }): Promise<EngineRig> {
@@ -181,20 +182,77 @@ describe("retention", () => {
     rig.clock.jumpWall(now - rig.clock.wallMs());
   }
 
-  test("keeps seven days: older ones go at a start, younger ones stay", async () => {
+  /** The clock is believed only after a day with something in the trash. */
+  async function madeADayAgo(): Promise<EngineRig> {
     const rig = await made();
+    await withOld(rig, [0]);
+    await rig.pass(26 * HOUR);
+    expect(rig.trashed()).toEqual(["0"]);
+    return rig;
+  }
+
+  test("keeps seven days: older ones go at a start, younger ones stay", async () => {
+    const rig = await madeADayAgo();
     await withOld(rig, [8, 6, 30]);
-    expect(rig.trashed()).toEqual(["30", "6", "8"]);
+    expect(rig.trashed()).toEqual(["0", "30", "6", "8"]);
     await rig.restart();
-    expect(rig.trashed()).toEqual(["6"]);
+    expect(rig.trashed()).toEqual(["0", "6"]);
   });
 
   test("goes on about every hour in a root at work", async () => {
-    const rig = await made();
+    const rig = await madeADayAgo();
     await withOld(rig, [6.9, 6]);
-    await rig.pass(3 * 3_600_000);
-    expect(rig.trashed()).toEqual(["6"]);
+    await rig.pass(3 * HOUR);
+    expect(rig.trashed()).toEqual(["0", "6"]);
   });
+
+  test.each([
+    ["in a root at work", async (rig: EngineRig) => (rig.clock.jumpWall(8 * DAY), rig.pass(20 * HOUR))],
+    ["between two lives", (rig: EngineRig) => rig.restart(8 * DAY)],
+    ["ten years, between two lives", (rig: EngineRig) => rig.restart(3650 * DAY)],
+    ["twice", async (rig: EngineRig) => (await rig.restart(8 * DAY), await rig.pass(20 * HOUR), rig.restart(8 * DAY))],
+    [
+      "and several runs follow within the day",
+      async (rig: EngineRig) => {
+        await rig.restart(8 * DAY);
+        for (let hour = 0; hour < 20; hour++) await rig.restart(HOUR);
+      },
+    ],
+  ])("loses nothing early when the clock is set forward by more than a week %s", async (_when, set) => {
+    for (const make of [made, madeADayAgo]) {
+      const rig = await make();
+      await withOld(rig, [0]);
+      const before = rig.trashed();
+      const began = rig.clock.wallMs();
+      await set(rig);
+      await rig.pass(2 * HOUR);
+      expect(rig.trashed()).toEqual(before);
+      // Back on the right time it stays as long as it should.
+      rig.clock.jumpWall(began + DAY - rig.clock.wallMs());
+      await rig.pass(2 * DAY);
+      expect(rig.trashed()).toEqual(before);
+    }
+  });
+
+  test("believes a clock that went on for a day after it was set forward", async () => {
+    const rig = await madeADayAgo();
+    rig.clock.jumpWall(8 * DAY);
+    await rig.pass(26 * HOUR);
+    expect(rig.trashed()).toEqual([]);
+  });
+
+  test.each(["", "{}", "null", '{"version":1,"seenAt":"x","doubtedAt":null}'])(
+    "takes a document of the clock that says %j for none",
+    async (text) => {
+      const rig = await madeADayAgo();
+      await withOld(rig, [8]);
+      rig.put(".millrace/clock.json", text);
+      await rig.pass(2 * HOUR);
+      expect(rig.trashed()).toEqual(["0", "8"]);
+      await rig.pass(DAY);
+      expect(rig.trashed()).toEqual(["0"]);
+    },
+  );
 
   test("removes nothing while the root is away", async () => {
     const rig = await made();

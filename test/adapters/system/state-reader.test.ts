@@ -73,7 +73,9 @@ describe("what cannot be read", () => {
     ["EACCES", { is: "refused", reason: "no permission to read it (EACCES)" }],
     ["EIO", { is: "refused", reason: "cannot be read (EIO)" }],
     ["ENXIO", { is: "refused", reason: "FIFO, socket or device" }],
-    ["EMFILE", { is: "changing" }],
+    ["EMFILE", { is: "changing", shortOf: "EMFILE" }],
+    ["ENOMEM", { is: "changing", shortOf: "ENOMEM" }],
+    ["ELOOP", { is: "changing" }],
   ])("answers %s with a value", async (code, answer) => {
     const disk = new MemoryDisk();
     const reader = createStateReader(disk, "/state");

@@ -1,5 +1,5 @@
-import { type Problem, problem } from "../model/problem.ts";
-import type { AbsPath } from "../model/words.ts";
+import { type Problem, problem } from "./problem.ts";
+import type { AbsPath } from "./words.ts";
 
 /** What a machine may run out of, or refuse, whatever is asked of it. */
 export type Trouble = "space" | "read-only" | "open-files" | "memory";
