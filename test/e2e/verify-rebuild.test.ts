@@ -5,11 +5,11 @@ import { expect, test } from "vitest";
 import type { VerifiedRoot, VerifyReport } from "../../src/engine/control.ts";
 import { moduleNode, newProject, type Project, shell, single, source, stage, until } from "../support/rig.ts";
 
-const COUNT = `import { existsSync, readFileSync, writeFileSync } from "node:fs";
+/** A node that counts its runs; those at the same time may get one number, later ones never an earlier one. */
+const COUNT = `import { appendFileSync, statSync } from "node:fs";
 export default ({ input }) => {
-  const number = existsSync(COUNTER) ? Number(readFileSync(COUNTER, "utf8")) + 1 : 1;
-  writeFileSync(COUNTER, String(number));
-  return input.content + number;
+  appendFileSync(COUNTER, ".");
+  return input.content + statSync(COUNTER).size;
 };`;
 
 /** A stage of each kind of node, all of which repeat themselves. */
