@@ -55,6 +55,34 @@ export function describeTrash(name: string, make: () => TrashAtWork): void {
       expect(at.again().entries()).toEqual(entries);
     });
 
+    test("the retracted results of a path are known, newest first, whatever happens to them here", () => {
+      using at = make();
+      const names = (of: Trash): string[] => of.retracted("output/001.json").map(({ name }) => name);
+      expect(names(at.trash)).toEqual([]);
+      const put = (text: string, of?: TrashedResult): string => {
+        drop(at, "output/001.json", text);
+        at.later();
+        return at.trash.put("output/001.json", "why", of).split("/")[2]!;
+      };
+      const [first, second, third] = [put("1", OF), put("2", OF), put("3", OF)];
+      put("an edit");
+      drop(at, "output/002.json", "{}");
+      at.trash.put("output/002.json", "why", { ...OF, record: stateRecord({ path: "output/002.json" }) });
+      expect(names(at.trash)).toEqual([third, second, first]);
+      expect(at.trash.retracted("output/001.json")).toEqual(
+        at.trash.entries().filter(({ path, of }) => path === "output/001.json" && of !== null),
+      );
+      expect(names(at.again())).toEqual([third, second, first]);
+      at.trash.remove(second);
+      expect(names(at.trash)).toEqual([third, first]);
+      expect(at.trash.restore(third).ok).toBe(true);
+      expect(names(at.trash)).toEqual([first]);
+      // What another process took away is noticed with the next look at everything.
+      at.again().remove(first);
+      at.trash.entries();
+      expect(names(at.trash)).toEqual([]);
+    });
+
     test("a retracted result keeps its task, its entity, its pattern and its record", () => {
       using at = make();
       drop(at, "output/001.json", "{}");

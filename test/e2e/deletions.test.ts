@@ -45,6 +45,41 @@ describe("one file that is removed", () => {
     await until(() => project.has("output/1.json"));
   });
 
+  test("and put back as it was has everything back from the trash: nothing runs", async () => {
+    const project = await made(2, echo());
+    const output = project.read("output/1.json");
+    project.remove("input/1.txt");
+    await project.run("run");
+    project.drop("input/1.txt", "text 1");
+    const run = await project.run("run");
+    expect([run.code, run.stdout]).toEqual([0, "0 ran, 2 restored, 0 failed, 4 fresh\n"]);
+    expect(await project.ran()).toEqual(["transformed@1 restored", "output@1 restored"]);
+    expect([project.read("output/1.json"), inTrash(project)]).toEqual([output, []]);
+    expect((await project.run("history", "--result", "restored")).stdout).toMatch(/restored\s+output@1/);
+    expect((await project.run("run")).stdout).toBe("nothing to do: 4 fresh\n");
+    expect((await project.run("verify")).code).toBe(0);
+  });
+
+  test("and put back with other contents, or forced, is made again, in a running daemon", async () => {
+    const project = await made(2, echo());
+    await project.daemon();
+    project.remove("input/1.txt");
+    await until(() => project.names(".millrace/manifests").length === 1);
+    project.drop("input/1.txt", "text 1");
+    await until(() => project.has("output/1.json"));
+    await project.run("run");
+    expect(await project.ran()).toEqual(["transformed@1 restored", "output@1 restored"]);
+    project.remove("input/1.txt");
+    await until(() => project.names(".millrace/manifests").length === 1);
+    project.drop("input/1.txt", "other");
+    await until(() => project.has("output/1.json"));
+    await project.run("run");
+    expect(await project.ran()).toEqual(["transformed@1 ran", "output@1 ran"]);
+    await project.run("invalidate", "transformed@1");
+    await project.run("run");
+    expect(await project.ran()).toEqual(["transformed@1 unchanged"]);
+  });
+
   test("follows `onOrphan`: kept, or removed for good", async () => {
     const project = await made(1, {
       name: "policies",

@@ -24,6 +24,12 @@ function broken(change: (parts: Parts) => void): string {
   return JSON.stringify(top);
 }
 
+/** Makes a state one of a skipped task, with a leftover whose record has these changes. */
+function leave(state: Record<string, unknown>, changes: object): void {
+  const leftoverRecord = { ...state, contentHash: "left", ...changes };
+  Object.assign(state, { contentHash: null, leftover: "left", leftoverRecord });
+}
+
 describe("a manifest's text", () => {
   test("has sorted keys, two spaces and a final newline", () => {
     expect(
@@ -59,6 +65,14 @@ describe("a manifest's text", () => {
     expect(({} as Record<string, unknown>)["h"]).toBeUndefined();
   });
 
+  test("keeps what was recorded of a leftover", () => {
+    const text = broken(({ state }) => leave(state, {}));
+    const parsed = parseManifest(text);
+    const state = parsed.is === "manifest" ? parsed.manifest.states["a/{id}"] : undefined;
+    expect(state?.leftoverRecord).toEqual({ ...FULL.states["a/{id}"], contentHash: "left" });
+    expect(parsed.is === "manifest" && JSON.parse(formatManifest(parsed.manifest))).toEqual(JSON.parse(text));
+  });
+
   test("has no states but its own", () => {
     const parsed = parseManifest(formatManifest(FULL));
     expect(parsed.is === "manifest" && parsed.manifest.states["constructor"]).toBeUndefined();
@@ -92,6 +106,14 @@ describe("a manifest's text", () => {
     ["a log longer than any of ours", broken(({ failure }) => Object.assign(failure, { log: "x".repeat(4097) }))],
     ["half an attempt", broken(({ failure }) => Object.assign(failure, { attempts: 1.5 }))],
     ["a failure without an attempt", broken(({ failure }) => Object.assign(failure, { attempts: 0 }))],
+    [
+      "a record of a leftover without the leftover",
+      broken(({ state }) => Object.assign(state, { leftoverRecord: { ...state } })),
+    ],
+    ["a record of another leftover", broken(({ state }) => leave(state, { contentHash: "else" }))],
+    ["a record of a leftover elsewhere", broken(({ state }) => leave(state, { path: "else" }))],
+    ["a leftover's record with one inside", broken(({ state }) => leave(state, { leftoverRecord: { ...state } }))],
+    ["a leftover's record that is none", broken(({ state }) => leave(state, { producedBy: 1 }))],
     ["environment hashes that are null", broken(({ failure }) => Object.assign(failure, { envHashes: null }))],
   ])("with %s is corrupt", (_, text) => {
     expect(parseManifest(text)).toMatchObject({ is: "corrupt" });

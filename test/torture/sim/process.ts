@@ -280,7 +280,7 @@ export class SimProcess {
     for (const batch of this.rig.own("tmp")) {
       const folder = `${ROOT}/.millrace/tmp/${batch}`;
       const text = disk.lstat(`${folder}/intent.json`) && disk.read(`${folder}/intent.json`);
-      const intent = text === undefined ? undefined : (JSON.parse(decoder.decode(text)) as Intent);
+      const intent = text === undefined ? undefined : intentIn(decoder.decode(text));
       for (const { staged, record } of intent?.records ?? [])
         if (staged !== "" && record && disk.lstat(`${folder}/${staged}`) === undefined) yield record.runId;
     }
@@ -364,5 +364,14 @@ export class SimProcess {
     const told = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.watchman.complain(told.includes("it never came to be") ? "never-quiet" : "daemon-fell", told);
     this.rig.kill();
+  }
+}
+
+/** `undefined` for one that a power cut has torn. */
+function intentIn(text: string): Intent | undefined {
+  try {
+    return JSON.parse(text) as Intent;
+  } catch {
+    return undefined;
   }
 }
