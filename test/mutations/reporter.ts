@@ -18,14 +18,23 @@ export const MARK = "mutation-test ";
 /** The reporter. */
 // oxlint-disable-next-line import/no-default-export -- vitest takes a reporter from its file's default export
 export default class MutationReporter implements Reporter {
+  readonly #told = new Set<string>();
+
   onTestCaseResult(test: TestCase): void {
     const { state } = test.result();
+    if (this.#told.has(test.id)) return;
+    if (state === "passed" || state === "failed") this.#told.add(test.id);
     if (state === "passed") tell({ is: "passed" });
     if (state === "failed") tell({ is: "failed", file: fileOf(test.module), name: nameOf(test) });
   }
 
   onTestModuleEnd(module: TestModule): void {
     for (const { message } of module.errors()) tell({ is: "broken", file: fileOf(module), why: message });
+  }
+
+  /** A run that ends at its first failure may not have told of it. */
+  onTestRunEnd(modules: readonly TestModule[]): void {
+    for (const module of modules) for (const test of module.children.allTests("failed")) this.onTestCaseResult(test);
   }
 }
 

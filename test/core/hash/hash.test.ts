@@ -130,6 +130,12 @@ describe("treeHash", () => {
     );
   });
 
+  test("differs when a name does, or what is there under it", () => {
+    const tree = (path: string, kind: TreeEntry["kind"], hash: string): string => treeHash([{ path, kind, hash }]);
+    const hashes = [tree("a", "file", "0"), tree("b", "file", "0"), tree("a", "file", "1"), tree("a", "symlink", "0")];
+    expect(new Set(hashes).size).toBe(hashes.length);
+  });
+
   test("differs for different trees, wherever their fields are cut", () => {
     const trees = fc.uniqueArray(treeEntry, { selector: (entry) => entry.path, maxLength: 3 });
     fc.assert(

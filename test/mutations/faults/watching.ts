@@ -16,11 +16,7 @@ export const WATCHING_FAULTS: readonly Mutation[] = [
     file: "src/adapters/watch/change-source.ts",
     find: "        this.#hintAll(cause);\n",
     replace: "",
-    tests: [
-      "test/adapters/watch/change-source.test.ts",
-      "test/adapters/watch/canary.test.ts",
-      "test/contract/change-source.test.ts",
-    ],
+    tests: ["test/adapters/watch/canary.test.ts"],
   },
   {
     promise: "P8",
@@ -139,14 +135,6 @@ export const WATCHING_FAULTS: readonly Mutation[] = [
   },
   {
     promise: "P4",
-    fault: "a source in no state is no finding",
-    file: "src/engine/verify/check-files.ts",
-    find: 'if (state === "unexplained")',
-    replace: 'if (state === "gone")',
-    tests: ["test/engine/verify-damage.test.ts"],
-  },
-  {
-    promise: "P4",
     fault: "sources that are refused are not counted",
     file: "src/engine/verify/check-files.ts",
     find: 'if (refusal !== undefined) return tell("refused", refusal);',
@@ -155,11 +143,12 @@ export const WATCHING_FAULTS: readonly Mutation[] = [
   },
   {
     promise: "P4",
-    fault: "a file that cannot be read counts as not there",
+    fault: "a source that cannot be read does not show it",
     file: "src/engine/look.ts",
     find: 'if (!roleOf(row, from).producer) table.setStatus(row, "failed");',
     replace: "",
-    tests: ["test/engine/machine-trouble.test.ts", "test/engine/planning.test.ts"],
+    tests: ["test/engine/machine-trouble.test.ts"],
+    only: "an error of the disk on one file",
   },
   {
     promise: "P4",
