@@ -5,7 +5,16 @@ import type { AbsPath, ContentHash, RelPath } from "../core/model/words.ts";
 import type { Row } from "../core/plan/state-table.ts";
 import type { Task } from "../core/plan/topology.ts";
 import { nextRetry } from "../core/resilience/retry.ts";
-import type { AttemptOutcome, AttemptRequest, Disk, IntentRecord, IntentStore, Random, Trash } from "../ports.ts";
+import type {
+  AttemptOutcome,
+  AttemptRequest,
+  Disk,
+  FileStat,
+  IntentRecord,
+  IntentStore,
+  Random,
+  Trash,
+} from "../ports.ts";
 import { isDiskError } from "./disk-error.ts";
 import { type FactSources, signatureOf } from "./facts.ts";
 import type { MachineTrouble } from "./machine-trouble.ts";
@@ -13,7 +22,7 @@ import { isRacy, type LookSources } from "./look.ts";
 import { withEntry } from "./manifest-book.ts";
 import { Publisher } from "./publisher.ts";
 import { SeenInputs } from "./seen-inputs.ts";
-import { missingSources, type SourceEntry } from "./source-records.ts";
+import { missingSources, resultRecord, type SourceEntry } from "./source-records.ts";
 import type { StageInForce } from "./stages.ts";
 
 /** An attempt that has come back. */
@@ -48,7 +57,18 @@ export interface CommitPorts {
   readonly intents: IntentStore;
   /** Tells the machine's trouble from a task's. */
   readonly trouble: MachineTrouble;
+  /** May a file with these times be torn, or its record lost, since the machine went down? */
+  readonly mayBeTorn: (stat: FileStat) => boolean;
 }
+
+/** Why something that is not what is recorded of a result leaves its place. */
+const WHY_ASIDE = {
+  theirs: { recorded: "edited by hand, made again", unknown: "a file that Millrace did not write was in the way" },
+  torn: {
+    recorded: "not what its record says since the machine went down, made again",
+    unknown: "it has no record since the machine went down, made again",
+  },
+} as const;
 
 /** A result that has passed every check and waits for its rename. */
 interface Ready {
@@ -155,21 +175,17 @@ export class Committer {
     const record = this.#recordOf(task);
     const isOurs = record !== undefined && leftBy(record) === current;
     if (isOurs) return this.#ready(attempt, hash, true);
-    if (!record) {
+    const isTorn = this.#ports.mayBeTorn(stat);
+    if (!record && !isTorn) {
       const claimed = this.#claimedBy(task);
       if (claimed) return this.#failForeign(attempt, current, claimed);
     }
-    this.#ports.trash.put(
-      task.path,
-      record ? "edited by hand, made again" : "a file that Millrace did not write was in the way",
-    );
+    this.#ports.trash.put(task.path, WHY_ASIDE[isTorn ? "torn" : "theirs"][record ? "recorded" : "unknown"]);
     return this.#ready(attempt, hash, true);
   }
 
   #recordOf(task: Task): StateRecord | undefined {
-    const { states } = this.#facts.book.get(task.entity.id);
-    const pattern = task.stage.pattern.text;
-    return Object.hasOwn(states, pattern) ? states[pattern] : undefined;
+    return resultRecord(this.#facts.book.get(task.entity.id), task.stage.pattern.text);
   }
 
   /** The source stage of another pipeline that may have been given the file in our way. */

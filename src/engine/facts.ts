@@ -9,6 +9,7 @@ import type { CodeFacts, InputFact, TaskFacts, Verdict } from "../core/plan/verd
 import { judge } from "../core/plan/verdict.ts";
 import type { Clock, Controls, StateReader } from "../ports.ts";
 import type { ManifestBook } from "./manifest-book.ts";
+import { resultRecord } from "./source-records.ts";
 import type { StagesInForce } from "./stages.ts";
 
 /** What judging needs of a root. `stages` and `controls` are read at each call: edits replace them. */
@@ -49,7 +50,7 @@ function gatherFacts(task: Task, manifest: Manifest, hashes: HashLookup, from: F
   const stages = from.stages();
   const inForce = stages.of(task.stage);
   const pattern = task.stage.pattern.text;
-  const record = Object.hasOwn(manifest.states, pattern) ? manifest.states[pattern] : undefined;
+  const record = resultRecord(manifest, pattern);
   const failure = Object.hasOwn(manifest.failures, pattern) ? manifest.failures[pattern] : undefined;
   // Effects outside need an idempotency key, which is made of the inputs' hashes.
   const wantsHashes = record !== undefined || failure !== undefined || inForce.lane === "single";
@@ -214,7 +215,7 @@ function inputFact(input: TaskInput, topology: Topology, from: FactSources, hash
 /** Did the stage whose pattern the path matches make it? Else somebody put a file there, which is as good as any other source. */
 function isMade(path: RelPath, topology: Topology, from: FactSources): boolean {
   const task = topology.producerTask(path);
-  return task !== undefined && Object.hasOwn(from.book.get(task.entity.id).states, task.stage.pattern.text);
+  return task !== undefined && resultRecord(from.book.get(task.entity.id), task.stage.pattern.text) !== undefined;
 }
 
 /** Why a source file that is there does not count (its filter, its done-file); `undefined` when it does. */

@@ -10,6 +10,7 @@ import type {
   Controls,
   ControlsStore,
   Disk,
+  FileStat,
   IndexStore,
   IntentStore,
   Job,
@@ -214,6 +215,7 @@ export class Root {
       onChange: () => this.#onChange(),
       isHere: this.#away.isHere,
       trouble: this.#trouble,
+      mayBeTorn: (stat: FileStat) => this.#session.mayBeTorn(stat),
     };
     return new Journey(ports, this.lookFrom, this.facts);
   }

@@ -36,6 +36,26 @@ export interface SessionDocument {
   readonly checkpointAt: string | null;
   /** It was stopped, not killed. */
   readonly clean: boolean;
+  /** When it was stopped, ISO 8601; left out while it is not. */
+  readonly endedAt?: string;
+  /** What the last boot may have torn; left out when there was none since the root is worked on. */
+  readonly unsure?: Unsure;
+}
+
+/**
+ * The files that a boot may have torn or may have taken the records of: those that changed between two moments.
+ *
+ * What lies in a result's place and is not what its record says, or has none, is set aside in the trash and made again if it
+ * changed in that time: nobody can tell a torn result from an edit or from somebody's own file then, and a start must not need
+ * a person for it. What changed before or since is an edit or a foreign file as ever.
+ */
+export interface Unsure {
+  /** The checkpoint before the boot, a minute less, ISO 8601; `null`: there was none. */
+  readonly since: string | null;
+  /** The start after the boot, or the clean end before it; ISO 8601. */
+  readonly until: string;
+  /** All of it has been looked at; until then a start does so again. */
+  readonly verified: boolean;
 }
 
 export interface SessionSources {
@@ -62,6 +82,7 @@ export class Session {
   #worked = false;
   #syncing: Promise<void> | undefined;
   #problem: Problem | undefined;
+  #unsure: { readonly since: number; readonly until: number; verified: boolean } | undefined;
 
   constructor(from: SessionSources) {
     this.#from = from;
@@ -78,13 +99,27 @@ export class Session {
     const before = readSession(disk, root);
     this.#checkpointAt = parseTime(before?.checkpointAt);
     const bootId = machine.bootId();
-    if (before && before.bootId !== null && before.bootId === bootId) return false;
+    if (before && before.bootId !== null && before.bootId === bootId) {
+      this.#unsure = readUnsure(before.unsure);
+      if (this.#unsure === undefined || this.#unsure.verified) return false;
+      doubtChanged(table, this.#unsure.since);
+      return true;
+    }
     // A checkpoint in the future says that the clock was set back since: then it says nothing about files' times.
     const isUsable = this.#checkpointAt !== undefined && this.#checkpointAt <= clock.wallMs();
     const since = isUsable ? this.#checkpointAt! - MARGIN_MS : -Infinity;
-    doubtChanged(table, since);
+    const newest = doubtChanged(table, since);
+    const endedAt = before?.clean ? (parseTime(before.endedAt) ?? -Infinity) : clock.wallMs();
+    // Without a document nothing was written here that a power cut could have torn: it is forced to the medium first.
+    if (before) this.#unsure = { since, until: Math.ceil(Math.max(newest, endedAt)), verified: false };
     if (before && !before.clean) this.#problem = wentDown(before, isUsable);
     return true;
+  }
+
+  /** May a file with these times be torn, or its record lost? One of the future was written before the clock was set back. */
+  mayBeTorn({ ctimeMs }: { readonly ctimeMs: WallMs }): boolean {
+    if (this.#unsure === undefined || ctimeMs < this.#unsure.since) return false;
+    return ctimeMs <= this.#unsure.until || ctimeMs > this.#from.clock.wallMs();
   }
 
   /**
@@ -102,6 +137,7 @@ export class Session {
         startedAt: new Date(clock.wallMs()).toISOString(),
         checkpointAt: isoOf(this.#checkpointAt),
         clean: false,
+        ...(this.#unsure ? { unsure: writtenUnsure(this.#unsure) } : {}),
       });
     });
     if (!isSaved || this.#document === undefined)
@@ -110,11 +146,19 @@ export class Session {
 
   /** The warning stands until what may have been lost has been looked at. */
   #watchVerification(): void {
-    if (this.#problem === undefined) return;
+    if (this.#unsure === undefined || this.#unsure.verified) return;
     this.#from.timers.once("verified", QUIET_MS, () => {
-      if (this.#from.isQuiet()) this.#problem = undefined;
-      else this.#watchVerification();
+      if (!this.#from.isQuiet()) return this.#watchVerification();
+      this.#problem = undefined;
+      this.#isVerified();
     });
+  }
+
+  #isVerified(): void {
+    if (this.#unsure === undefined || this.#unsure.verified || this.#document === undefined) return;
+    const unsure = { ...this.#unsure, verified: true };
+    const document = { ...this.#document, unsure: writtenUnsure(unsure) };
+    if (this.#from.tryToWrite("the session", () => this.#write(document))) this.#unsure = unsure;
   }
 
   /** Attempts have ended: what they wrote is to reach the medium some time. */
@@ -179,13 +223,14 @@ export class Session {
   async end(): Promise<void> {
     const { checkpoints, clock } = this.#from;
     if (this.#document === undefined) return;
+    const endedAt = new Date(clock.wallMs()).toISOString();
     if (checkpoints) {
       let tooLate: Timer | undefined;
       const late = new Promise<void>((resolve) => (tooLate = clock.after(STOP_MS, resolve)));
       await Promise.race([this.checkpoint(), late]);
       tooLate?.cancel();
     }
-    this.#from.tryToWrite("the session", () => this.#write({ ...this.#document!, clean: true }));
+    this.#from.tryToWrite("the session", () => this.#write({ ...this.#document!, clean: true, endedAt }));
   }
 
   #write(document: SessionDocument): void {
@@ -211,6 +256,8 @@ export function readSession(disk: Disk, root: AbsPath): SessionDocument | undefi
       startedAt: typeof value.startedAt === "string" ? value.startedAt : "",
       checkpointAt: parseTime(value.checkpointAt) === undefined ? null : value.checkpointAt!,
       clean: value.clean === true,
+      ...(parseTime(value.endedAt) === undefined ? {} : { endedAt: value.endedAt! }),
+      ...(readUnsure(value.unsure) ? { unsure: value.unsure! } : {}),
     };
   } catch {
     // Unreadable or torn: as if there were none, which verifies most.
@@ -222,14 +269,35 @@ function sessionFile(root: AbsPath): AbsPath {
   return `${root}/.millrace/session.json`;
 }
 
-/** Rows whose content may have changed since then without their stat telling; of a folder only its own times are known. */
-function doubtChanged(table: StateTable, since: number): void {
+/**
+ * Marks rows whose content may have changed since then without their stat telling; of a folder only its own times are known.
+ * Returns the newest time of all.
+ */
+function doubtChanged(table: StateTable, since: number): WallMs {
+  let newest = -Infinity;
   for (let row = 0; row < table.end; row++) {
     const path = table.pathOf(row);
     if (path === undefined) continue;
     const { mtimeMs, ctimeMs } = table.statOf(row);
+    newest = Math.max(newest, ctimeMs);
     if (path.endsWith("/") || Math.max(mtimeMs, ctimeMs) >= since) table.doubt(row);
   }
+  return newest;
+}
+
+/** `undefined` when it is not what we write. */
+function readUnsure(unsure: Unsure | undefined): { since: number; until: number; verified: boolean } | undefined {
+  const until = parseTime(unsure?.until);
+  if (until === undefined) return undefined;
+  return { since: parseTime(unsure!.since) ?? -Infinity, until, verified: unsure!.verified === true };
+}
+
+function writtenUnsure({ since, until, verified }: { since: number; until: number; verified: boolean }): Unsure {
+  return {
+    since: Number.isFinite(since) ? new Date(since).toISOString() : null,
+    until: new Date(Math.max(0, until)).toISOString(),
+    verified,
+  };
 }
 
 function wentDown({ startedAt, checkpointAt }: SessionDocument, isUsable: boolean): Problem {

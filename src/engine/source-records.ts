@@ -1,4 +1,4 @@
-import { SOURCE_CODE_HASH, type StateRecord } from "../core/model/manifest.ts";
+import { type Manifest, SOURCE_CODE_HASH, type StateRecord } from "../core/model/manifest.ts";
 import type { ContentHash, EntityId, RelPath } from "../core/model/words.ts";
 import { entityIdOf } from "../core/pattern/pattern.ts";
 import type { StateTable } from "../core/plan/state-table.ts";
@@ -16,6 +16,15 @@ export interface SourceEntry {
 
 /** How many manifests are read before others get a turn. */
 const SLICE = 256;
+
+/**
+ * What a manifest says of the result of a stage with this pattern, if it says anything. A source has its record in the same
+ * place where its pattern is the same: what a person dropped there before a stage came to make it is none of our results.
+ */
+export function resultRecord({ states }: Manifest, pattern: string): StateRecord | undefined {
+  const record = Object.hasOwn(states, pattern) ? states[pattern] : undefined;
+  return record?.codeHash === SOURCE_CODE_HASH ? undefined : record;
+}
 
 /** The sources a task was made from are states of their entities, too: the records that the manifests lack. */
 export function missingSources(

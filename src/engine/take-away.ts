@@ -8,6 +8,7 @@ import { isDiskError } from "./disk-error.ts";
 import { type FactSources, judgeTask } from "./facts.ts";
 import { type Lineage, lineageOf } from "./lineage.ts";
 import { withEntry } from "./manifest-book.ts";
+import { resultRecord } from "./source-records.ts";
 
 export interface TakeAwayPorts {
   readonly root: AbsPath;
@@ -47,9 +48,7 @@ export function takeAway(task: Task, ports: TakeAwayPorts): TakenAway {
   const judged = judgeTask(task, facts);
   if (!("verdict" in judged)) return { is: "doubted", paths: judged.unknown };
   const { verdict } = judged;
-  const pattern = task.stage.pattern.text;
-  const { states } = book.get(task.entity.id);
-  const record = Object.hasOwn(states, pattern) ? states[pattern] : undefined;
+  const record = resultRecord(book.get(task.entity.id), task.stage.pattern.text);
   const isThere = row !== undefined && table.isPresent(row);
   if (verdict.retract && isThere) {
     const ours = record && leftBy(record);
