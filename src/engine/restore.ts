@@ -10,6 +10,7 @@ import type {
   Intent,
   NodeRunner,
   ReadRecord,
+  StateHash,
   StateReader,
   Trash,
   TrashedResult,
@@ -146,7 +147,31 @@ export class Restorer implements Pick<NodeRunner, "laneOf" | "run" | "cancel"> {
     if (toRun.length > 0) await runner.run(toRun, emit);
   }
 
+  /**
+   * What the machine is short of (room, open files, memory) fails the attempt as it fails every other: it waits. That is no
+   * reason to make anew what is there, or to repeat the effect of a sink.
+   */
   async #takeBack(request: AttemptRequest): Promise<AttemptOutcome | undefined> {
+    try {
+      return await this.#take(request);
+    } catch (error) {
+      if (!isMachineTrouble(error)) throw error;
+      const { attemptId } = request;
+      const told = `what lies in the trash cannot be taken back now: ${error.message}`;
+      return {
+        kind: "failed",
+        error: told,
+        category: "resource",
+        attemptId,
+        reads: [],
+        envReads: [],
+        durationMs: 0,
+        log: "",
+      };
+    }
+  }
+
+  async #take(request: AttemptRequest): Promise<AttemptOutcome | undefined> {
     const { clock, facts } = this.#from;
     const { topology } = facts.stages();
     const stage = topology.stage(request.work.stageKey);
@@ -157,22 +182,19 @@ export class Restorer implements Pick<NodeRunner, "laneOf" | "run" | "cancel"> {
       const { record } = of;
       if (!isTodays(record, task, facts)) continue;
       const reads = await this.#readAgain(record);
-      const staged = reads && (await this.#stage(kept, record.contentHash, request));
-      if (!staged) continue;
-      const durationMs = clock.monoMs() - beganAt;
-      const common = {
+      if (!reads || !(await this.#stage(kept, record.contentHash, request))) continue;
+      this.#taken.set(request.attemptId, name);
+      return {
+        kind: "produced",
         attemptId: request.attemptId,
+        hash: record.contentHash,
+        size: 0,
+        restored: record,
         reads,
         envReads: Object.keys(record.envHashes ?? {}),
-        durationMs,
+        durationMs: clock.monoMs() - beganAt,
         log: "",
       };
-      if (staged !== true) {
-        const error = `what lies in the trash cannot be taken back now: ${staged.message}`;
-        return { ...common, kind: "failed", error, category: "resource" };
-      }
-      this.#taken.set(request.attemptId, name);
-      return { ...common, kind: "produced", hash: record.contentHash, size: 0, restored: record };
     }
     return undefined;
   }
@@ -181,7 +203,7 @@ export class Restorer implements Pick<NodeRunner, "laneOf" | "run" | "cancel"> {
   async #readAgain({ inputHashes }: StateRecord): Promise<ReadRecord[] | undefined> {
     const reads: ReadRecord[] = [];
     for (const [path, before] of Object.entries(inputHashes)) {
-      const now = await this.#from.reader.hash(path);
+      const now = await this.#hash(path);
       if (now.is === "hashed" && now.hash === before) reads.push({ path, hash: now.hash, stat: now.stat });
       else if (now.is === "absent" && before === null) reads.push({ path, hash: null, stat: undefined });
       else return undefined;
@@ -189,31 +211,32 @@ export class Restorer implements Pick<NodeRunner, "laneOf" | "run" | "cancel"> {
     return reads;
   }
 
-  /**
-   * Copies what lies in the trash to where the attempt stages; `false`, and nothing there, unless it is what was put away.
-   * An error is the machine's: no reason to make anew what is there, and not to repeat the effect of a sink.
-   */
-  async #stage(kept: RelPath, hash: ContentHash, { output, root }: AttemptRequest): Promise<boolean | Error> {
+  /** Copies what lies in the trash to where the attempt stages; `false`, and nothing there, unless it is what was put away. */
+  async #stage(kept: RelPath, hash: ContentHash, { output, root }: AttemptRequest): Promise<boolean> {
     const { disk } = this.#from;
     const { staged, path } = output;
     if (!(await this.#holds(kept, hash))) return false;
-    let fault: Error | undefined;
     try {
       disk.copy(`${root}/${kept.replace(/\/$/, "")}`, staged);
       // What was copied decides: somebody may have changed the other meanwhile.
       if (await this.#holds(staged.slice(root.length + 1) + (path.endsWith("/") ? "/" : ""), hash)) return true;
     } catch (error) {
-      if (!isDiskError(error)) throw error;
-      if (isMachineTrouble(error)) fault = error;
+      if (!isDiskError(error) || isMachineTrouble(error)) throw error;
     }
     // The batch folder goes with whatever is left in it, and the attempt writes over it.
     this.#from.tryTo(() => disk.removeTree(staged));
-    return fault ?? false;
+    return false;
   }
 
   async #holds(path: RelPath, hash: ContentHash): Promise<boolean> {
-    const found = await this.#from.reader.hash(path);
+    const found = await this.#hash(path);
     return found.is === "hashed" && found.hash === hash;
+  }
+
+  async #hash(path: RelPath): Promise<StateHash> {
+    const found = await this.#from.reader.hash(path);
+    if (found.is !== "changing" || found.shortOf === undefined) return found;
+    throw Object.assign(new Error(`${found.shortOf}: "${path}" cannot be read`), { code: found.shortOf });
   }
 }
 

@@ -314,6 +314,21 @@ describe("a result that is taken back", () => {
     ]);
   });
 
+  test("waits until files can be opened again, and nothing runs for that", async () => {
+    const rig = await lost([one()]);
+    let isShort = true;
+    rig.disk.onOperation = (operation, path) => {
+      if (isShort && operation === "open" && path.includes("/trash/")) throw diskError("EMFILE", path);
+    };
+    rig.write("in/1.txt", "text");
+    await rig.until(() => rig.root.pauses.current !== null);
+    expect([rig.news(), rig.text("up/1.txt")]).toEqual([[], undefined]);
+    isShort = false;
+    await rig.pass(60_000);
+    await rig.quiet();
+    expect([rig.news(), rig.text("up/1.txt"), lastResult(rig, "up")]).toEqual([[], "TEXT", "restored"]);
+  });
+
   test("is dropped when its input changes before it is in its place, and what the input says now decides", async () => {
     const rig = await lost([one()]);
     rig.disk.onOperation = (operation, path) => {
