@@ -306,6 +306,10 @@ export interface RunReport {
   /** Files that did not settle in time. */
   readonly unsettled: readonly RelPath[];
   readonly trouble: readonly TroubleReport[];
+  /** How many tasks need eyes in all. */
+  readonly troubleTotal: number;
+  /** As `status` has them, of all roots together. */
+  readonly incidents: readonly IncidentReport[];
   readonly durationMs: number;
   /** Whether work failed, is retrying, blocked or quarantined, deletions are frozen, or files did not settle: exit code 1. */
   readonly failed: boolean;

@@ -54,6 +54,8 @@ export async function runRoots(roots: readonly Root[], options: RunOptions): Pro
     frozen,
     unsettled,
     trouble,
+    troubleTotal: FAILED.reduce((sum, status) => sum + (counts[status] ?? 0), 0),
+    incidents: roots.flatMap((root) => root.incidents.reports()).toSorted((a, b) => b.tasks - a.tasks),
     durationMs: Math.round((clock?.monoMs() ?? 0) - startedAt),
     failed,
   });

@@ -5,7 +5,10 @@ import { millrace } from "../support/cli-world.ts";
 import * as sample from "../support/sample-reports.ts";
 
 /** What a command line prints on stdout, as lines. */
-async function screen(line: string, setting: Parameters<typeof millrace>[1] = {}): Promise<string[]> {
+async function screen(
+  line: string | readonly string[],
+  setting: Parameters<typeof millrace>[1] = {},
+): Promise<string[]> {
   const { out } = await millrace(line, setting);
   return out.trimEnd().split("\n");
 }
@@ -295,8 +298,9 @@ test("logs name the attempt above what it printed", async () => {
 });
 
 describe("run", () => {
+  const NO_TROUBLE = { trouble: [], troubleTotal: 0, incidents: [] };
   const summary = async (report: Partial<RunReport>) => {
-    const quiet = { ...sample.RUN, retracted: 0, frozen: null, unsettled: [], trouble: [], ...report };
+    const quiet = { ...sample.RUN, retracted: 0, frozen: null, unsettled: [], ...NO_TROUBLE, ...report };
     return screen("run", { door: { runOnce: async () => ok(quiet) } });
   };
 
@@ -305,9 +309,22 @@ describe("run", () => {
       "2 ran, 1 failed, 4 taken away, 3 fresh, 1 retrying",
       ...FROZEN,
       "  not settled  input/big.txt  (still being written; see --settle-timeout)",
+      "  1 task needs attention",
       "  retrying  transformed@003  attempt 2 of 7, next in 42 s",
       "            the node threw: boom",
     ]);
+  });
+
+  test("tells of many tasks that failed alike once, as status does", async () => {
+    const incident = { ...sample.RUN.incidents[0]!, tasks: 312, quarantined: 2 };
+    const report = { counts: { quarantined: 2, retrying: 310 }, troubleTotal: 312, incidents: [incident] };
+    const lines = await summary({ ...report, trouble: sample.RUN.trouble, failed: true });
+    expect(lines.slice(1, 3)).toEqual([
+      "  312 tasks need attention",
+      "  312 alike  echo#transformed  next in 42 s, 2 quarantined",
+    ]);
+    expect(lines.at(-1)).toBe("    do: millrace retry incident:ab12cd34");
+    expect(lines.length).toBeLessThan(10);
   });
 
   test.each<[string, Partial<RunReport>]>([
@@ -371,5 +388,31 @@ describe("graph", () => {
   test("is the report itself as JSON", async () => {
     const { out } = await millrace("graph --format json");
     expect(JSON.parse(out)).toEqual(sample.GRAPH);
+  });
+});
+
+describe("a command that changed", () => {
+  const changedBy = async (count: number, flag = ""): Promise<string[]> => {
+    const changed = Array.from({ length: count }, (_, at) => `output@${at + 1}`);
+    const line = ["retry", "output", flag].filter((word) => word !== "");
+    return screen(line, { control: { retry: async () => ok({ ...sample.ACTION, changed, refused: [] }) } });
+  };
+
+  test("ten tasks names each", async () => {
+    expect(await changedBy(10)).toEqual(Array.from({ length: 10 }, (_, at) => `retry  output@${at + 1}`));
+  });
+
+  test("eleven says how many, with three of them", async () => {
+    expect(await changedBy(11)).toEqual([
+      "retry  11 tasks",
+      "  output@1",
+      "  output@2",
+      "  output@3",
+      "  and 8 more (-v names all)",
+    ]);
+  });
+
+  test("many names all with -v", async () => {
+    expect(await changedBy(312, "-v")).toHaveLength(312);
   });
 });

@@ -446,6 +446,8 @@ export const RUN: RunReport = {
   frozen: FROZEN,
   unsettled: ["input/big.txt"],
   trouble: [STATUS.roots[0]!.trouble[0]!],
+  troubleTotal: 1,
+  incidents: [STATUS.roots[0]!.incidents[0]!],
   durationMs: 1204,
   failed: true,
 };

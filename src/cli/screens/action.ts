@@ -1,12 +1,24 @@
 import type { ActionReport } from "../../engine/control.ts";
 import type { Screen } from "../context.ts";
 
-/** What a command changed: `retry: output@001`, one line each. Refusals are told on stderr. */
+/** How many lines tell what a command changed, before most of them are only counted. */
+const MOST_LINES = 10;
+/** How many are named then. */
+const EXAMPLES = 3;
+
+/** What a command changed: `retry  output@001`, one line each; of many how many there are, and some of them; all with `-v`. Refusals are told on stderr. */
 export function actionScreen(verb: string): (report: ActionReport, screen: Screen) => string[] {
-  return (report, { style }) =>
-    report.changed.length === 0
-      ? [`${verb}: nothing changed`]
-      : report.changed.map((target) => `${style.good(verb)}  ${target}`);
+  return ({ changed }, { style, verbose }) => {
+    if (changed.length === 0) return [`${verb}: nothing changed`];
+    if (verbose || changed.length <= MOST_LINES) return changed.map((target) => `${style.good(verb)}  ${target}`);
+    const more = changed.length - EXAMPLES;
+    const what = changed.every((target) => target.includes("@")) ? "tasks" : "tasks and stages";
+    return [
+      `${style.good(verb)}  ${changed.length} ${what}`,
+      ...changed.slice(0, EXAMPLES).map((target) => `  ${target}`),
+      style.dim(`  and ${more} more (-v names all)`),
+    ];
+  };
 }
 
 /** What `accept --deletions` let go: how many, and some of them; all of them with `-v`. */

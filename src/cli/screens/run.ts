@@ -1,6 +1,7 @@
 import type { RunReport } from "../../engine/control.ts";
 import type { Screen } from "../context.ts";
-import { countWords, frozenLines, troubleLines } from "./task-lines.ts";
+import { countWords, frozenLines } from "./task-lines.ts";
+import { troublePart } from "./trouble.ts";
 
 const RESULTS = ["ran", "unchanged", "restored", "skipped", "failed", "interrupted", "dropped"] as const;
 
@@ -9,7 +10,7 @@ export function runScreen(report: RunReport, screen: Screen): string[] {
   return [summaryLine(report), ...attentionLines(report, screen)];
 }
 
-/** What needs eyes after a run: files that did not settle, and failing tasks. */
+/** What needs eyes after a run: files that did not settle, and failing tasks as `status` shows them. */
 export function attentionLines(report: RunReport, screen: Screen): string[] {
   return [
     ...frozenLines(report.frozen, screen),
@@ -17,7 +18,7 @@ export function attentionLines(report: RunReport, screen: Screen): string[] {
       (path) =>
         `  ${screen.style.warn("not settled")}  ${path}  ${screen.style.dim("(still being written; see --settle-timeout)")}`,
     ),
-    ...troubleLines(report.trouble, screen),
+    ...troublePart(report, screen),
   ];
 }
 

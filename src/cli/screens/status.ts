@@ -1,10 +1,11 @@
 import { STATUSES } from "../../core/model/words.ts";
-import type { IncidentReport, RootReport, StatusReport } from "../../engine/control.ts";
+import type { RootReport, StatusReport } from "../../engine/control.ts";
 import type { Screen } from "../context.ts";
 import { displayWidth } from "../safe-text.ts";
 import { alignRows, type Cell } from "../table.ts";
 import { agoWords, inWords, spanWords } from "../time-words.ts";
-import { countWords, errorLines, frozenLines, troubleLines } from "./task-lines.ts";
+import { countWords, frozenLines } from "./task-lines.ts";
+import { troublePart } from "./trouble.ts";
 
 /** `millrace status`: one block per root. */
 export function statusScreen(report: StatusReport, screen: Screen): string[] {
@@ -21,7 +22,7 @@ function rootLines(root: RootReport, screen: Screen): string[] {
     "",
     ...stageLines(root, screen),
     "",
-    ...troublePart(root, screen),
+    ...(root.troubleTotal === 0 ? [screen.style.dim("  nothing needs attention")] : troublePart(root, screen)),
   ];
 }
 
@@ -96,36 +97,4 @@ function stageLines(root: RootReport, screen: Screen): string[] {
 
 function plain(cell: Cell): Cell {
   return typeof cell === "string" ? cell : { text: cell.text, right: cell.right ?? false };
-}
-
-/** Tasks that failed alike are one entry with one command; every other task has its own. */
-function troublePart(root: RootReport, screen: Screen): string[] {
-  if (root.troubleTotal === 0) return [screen.style.dim("  nothing needs attention")];
-  const shared = root.incidents.filter((incident) => incident.tasks > 1);
-  const ids = new Set<string | null>(shared.map((incident) => incident.id));
-  const single = root.trouble.filter((task) => !ids.has(task.incident));
-  const told = shared.reduce((sum, incident) => sum + incident.tasks, single.length);
-  const more = root.troubleTotal - told;
-  return [
-    `  ${root.troubleTotal} ${root.troubleTotal === 1 ? "task needs" : "tasks need"} attention`,
-    ...shared.flatMap((incident) => incidentLines(incident, screen)),
-    ...troubleLines(single, screen),
-    ...(more > 0
-      ? [screen.style.dim(`  and ${more} more: millrace list --status failed,retrying,quarantined,blocked`)]
-      : []),
-  ];
-}
-
-/** How many failed alike and when they come again, the error of one, examples, and the command that retries them all. */
-function incidentLines(incident: IncidentReport, screen: Screen): string[] {
-  const { style, nowMs } = screen;
-  const next = incident.nextRetryAt === null ? "no retry by itself" : `next ${inWords(incident.nextRetryAt, nowMs)}`;
-  const aside = incident.quarantined === 0 ? "" : `, ${incident.quarantined} quarantined`;
-  const more = incident.tasks > 2 ? ", ..." : "";
-  return [
-    `  ${style.bad(`${incident.tasks} alike`)}  ${style.bold(incident.stage)}  ${style.dim(`${next}${aside}`)}`,
-    ...errorLines(incident.error, "    ", screen),
-    `    ${style.dim(`${incident.examples.slice(0, 2).join(", ")}${more}`)}`,
-    `    do: millrace retry incident:${incident.id}`,
-  ];
 }
