@@ -240,3 +240,46 @@ test("whatever happened, a quiet root holds what a fresh one makes of the same s
     { numRuns: Number(process.env["MILLRACE_HISTORIES"] ?? 300) },
   );
 }, 60_000);
+
+const foreign = fc.record({ do: fc.constant("foreign"), id, stage: stageId, seen: fc.boolean() });
+const MAX_ATTEMPTS = 3;
+/** Attempts that a change of their input overtakes are made once more. */
+const OVERTAKEN = 2;
+
+/** Attempts by task, such as `mid@1`. */
+function countRuns(ran: readonly string[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const task of ran) counts.set(task, (counts.get(task) ?? 0) + 1);
+  return counts;
+}
+
+test("between two changes of the world no task runs more often than its retry policy says", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.oneof(step, { weight: 3, arbitrary: foreign }), { maxLength: 12 }), async (steps) => {
+      const rig = await new EngineRig(definitions(["upper", "wrap:x", "first", "with:taken"])).start();
+      for (const each of steps as Step[]) {
+        rig.news();
+        if ((each.do as string) === "foreign") {
+          const path = OUTPUT[each.stage!](each.id!);
+          rig.put(path, "not ours");
+          if (each.seen) rig.changes.changed(path);
+        } else await act(rig, each);
+        await rig.pass(60_000);
+        const runs = countRuns(rig.news());
+        for (const entity of ["1", "2", "3"]) {
+          // What is made anew is a change for what is made from it.
+          let changes = 1;
+          for (const of of STAGES) {
+            const count = runs.get(`${of}@${entity}`) ?? 0;
+            expect(count, `${of}@${entity} after ${JSON.stringify(each)}`).toBeLessThanOrEqual(
+              MAX_ATTEMPTS * changes + OVERTAKEN,
+            );
+            changes += count;
+          }
+        }
+      }
+      expect(rig.faults).toEqual([]);
+    }),
+    { numRuns: Number(process.env["MILLRACE_HISTORIES"] ?? 150) },
+  );
+}, 60_000);
