@@ -270,6 +270,8 @@ export interface IntentRecord {
   readonly staged: RelPath;
   /** What the manifest will say; `null` retracts the state. */
   readonly record: StateRecord | null;
+  /** Which try made it; left out for a source and for what was not run. */
+  readonly attempt?: number;
 }
 /**
  * `.millrace/tmp/<batchId>/intent.json`: what a batch of commits is about to do. Version 1, JSON on one line with a final newline.

@@ -374,12 +374,14 @@ export class Committer {
   }
 }
 
-function intentRecords({ attempt: { task, request, batchId }, record, sources }: Ready): IntentRecord[] {
+function intentRecords({ attempt: { task, request, batchId, runId }, record, sources }: Ready): IntentRecord[] {
   const entry = { entityId: task.entity.id, pattern: task.stage.pattern.text, record };
   const { staged } = request.output;
   const place = staged.slice(staged.indexOf(`/${batchId}/`) + batchId.length + 2);
   const own = { ...entry, taskKey: task.key, path: task.path, staged: place };
-  return [own, ...sources.map((source) => ({ ...source, taskKey: task.key, path: source.record.path, staged: "" }))];
+  // What was taken back keeps the record of the run that made it.
+  const made = record.runId === runId ? { ...own, attempt: request.attempt } : own;
+  return [made, ...sources.map((source) => ({ ...source, taskKey: task.key, path: source.record.path, staged: "" }))];
 }
 
 /** The hash of the result that a record says we left at its path; `undefined` when there is none of ours. */

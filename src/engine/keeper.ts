@@ -59,6 +59,8 @@ export class Keeper {
   #saved: SnapshotMeta | undefined;
   #isSaveFailed = false;
   #dirty = false;
+  /** Folders in tmp that are to go. */
+  readonly #leftovers = new Set<string>();
   /** What could not be written when it was last tried: told once, however long it lasts. */
   readonly #refused = new Set<string>();
 
@@ -144,6 +146,12 @@ export class Keeper {
     }
   }
 
+  /** Writes attempts of a dead process to the ledger. */
+  tellLate(rows: readonly AttemptRow[]): void {
+    this.#history.push(...rows);
+    this.#saveHistory();
+  }
+
   #saveHistory(): void {
     if (this.#history.length === 0) return;
     const rows = this.#history;
@@ -175,9 +183,18 @@ export class Keeper {
     this.#from.timers.once("flush", delayMs, () => this.flushAll());
   }
 
-  /** A batch is over: its staged leftovers go. */
+  /** A batch is over: what is left of it in tmp goes. What the disk refuses is tried again. */
   removeBatch(batchId: string): void {
-    this.tryToWrite("what an attempt left in tmp", () => this.#from.intents.remove(batchId));
+    this.#leftovers.add(batchId);
+    this.#removeLeftovers();
+  }
+
+  #removeLeftovers(): void {
+    for (const batchId of this.#leftovers) {
+      if (!this.tryToWrite("what an attempt left in tmp", () => this.#from.intents.remove(batchId))) break;
+      this.#leftovers.delete(batchId);
+    }
+    if (this.#leftovers.size > 0) this.#from.timers.once("leftovers", STATUS_DELAY_MS, () => this.#removeLeftovers());
   }
 
   // ------------------------------------------------------------ the index

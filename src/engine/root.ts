@@ -12,6 +12,7 @@ import type {
   Disk,
   FileStat,
   IndexStore,
+  Intent,
   IntentStore,
   Job,
   JobQueue,
@@ -54,6 +55,7 @@ import { Settling } from "./settling.ts";
 import { mendSourceRecords } from "./source-records.ts";
 import { bringIntoForce, StagesInForce } from "./stages.ts";
 import { statusOfRoot } from "./status.ts";
+import { untoldAttempts } from "./untold.ts";
 import { keepTrashShort } from "./trash-retention.ts";
 
 /** What one root is made of. */
@@ -164,7 +166,16 @@ export class Root {
       tryToWrite: (what, write) => this.#keeper.tryToWrite(what, write),
     });
     const controls = (): Controls => this.#keeper.controls;
-    this.facts = { table, book: this.book, reader, clock, stages, controls, envHash: this.#keeper.envHash, movedTo: (path) => this.retractions.movedTo(path) };
+    this.facts = {
+      table,
+      book: this.book,
+      reader,
+      clock,
+      stages,
+      controls,
+      envHash: this.#keeper.envHash,
+      movedTo: (path) => this.retractions.movedTo(path),
+    };
     const onShort = (code: ShortOf): void => this.#trouble.meets(code);
     this.lookFrom = { table, reader, clock, settling: this.settling, stages, defaultSettleMs, racyMs, isHere, onShort };
     this.#scans = new Scans({
@@ -186,6 +197,7 @@ export class Root {
       isScanning: () => this.#scans.isRunning,
       mayRetract: () => this.mayRetract && this.pauses.current === null,
       acts: ports.makeQueue !== undefined,
+      discard: (name) => this.#keeper.removeBatch(name),
       onChange: () => this.#onChange(),
     });
     const tryTo = (act: () => void): boolean => this.#keeper.tryToWrite("the trash", act);
@@ -293,6 +305,12 @@ export class Root {
     if (this.#session.open(this.table)) this.#toJudge = "all";
   }
 
+  #foundLeft(intents: readonly Intent[]): void {
+    const { ledger, reader } = this.ports;
+    this.#restorer.remember(intents);
+    this.#keeper.tellLate(untoldAttempts(intents, ledger, reader));
+  }
+
   /** Finishes what a dead process left, watches, and looks at everything once. Resolves when that first look is planned. */
   async start(): Promise<void> {
     const { intents, reader, log, changes } = this.ports;
@@ -300,7 +318,7 @@ export class Root {
     if (this.#session.problem) log.problem(this.#session.problem);
     this.#session.begin(() => this.#keeper.save());
     removeCopiesLeft(intents, this.ports.disk, this.ports.root);
-    for (const found of recover(intents, this.book, reader, (left) => this.#restorer.remember(left))) log.problem(found);
+    for (const found of recover(intents, this.book, reader, (left) => this.#foundLeft(left))) log.problem(found);
     this.flushManifests();
     if (changes) this.#makeSourceFolders();
     await this.#scans.watch();
@@ -459,9 +477,7 @@ export class Root {
 
   /** Nothing is being done and nothing can be begun now. What waits for a pause to end is quiet, as are retries. */
   get isQuiet(): boolean {
-    return (
-      this.#isJourneyQuiet && this.settling.size === 0 && !this.#scans.isRunning && !this.retractions.isBusy
-    );
+    return this.#isJourneyQuiet && this.settling.size === 0 && !this.#scans.isRunning && !this.retractions.isBusy;
   }
 
   get #isJourneyQuiet(): boolean {

@@ -26,6 +26,18 @@ describe("recovery after a kill", () => {
     expect([rig.news(), rig.text("output/1.txt"), rig.own("tmp")]).toEqual([["output@1"], "out(A)", []]);
   });
 
+  test("writes into the history what a dead process did not live to write, once", async () => {
+    const rig = await diedBeforeItsManifest();
+    expect(rig.attempts("upper")).toEqual([]);
+    await rig.revive();
+    const [row, ...others] = rig.attempts("upper");
+    expect(row).toMatchObject({ taskKey: "echo#upper@1", result: "ran", attempt: 1, path: "upper/1.txt", reasons: "" });
+    expect(row!.runId).toBe(rig.manifest("1").states["upper/{id}.txt"]!.runId);
+    expect(others).toEqual([]);
+    await rig.restart();
+    expect(rig.attempts("upper")).toHaveLength(1);
+  });
+
   test("takes what an earlier batch put in place for ours, not for an edit, though its manifest was not written", async () => {
     const stages = [
       source("input", "input/{id}.txt"),

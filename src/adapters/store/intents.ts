@@ -7,7 +7,7 @@ import { readText } from "./document-text.ts";
 
 const INTENT = "intent.json";
 const INTENT_KEYS = new Set(["version", "batchId", "records"]);
-const RECORD_KEYS = new Set(["taskKey", "entityId", "pattern", "path", "staged", "record"]);
+const RECORD_KEYS = new Set(["taskKey", "entityId", "pattern", "path", "staged", "record", "attempt"]);
 const BATCH_ID = /^[A-Za-z0-9_-]+$/;
 
 /** The batch folders of one root: staged results and the intents to commit them. */
@@ -143,6 +143,10 @@ function recordOf(value: unknown): IntentRecord | undefined {
   const { taskKey, entityId, pattern, path, staged } = value;
   if (typeof taskKey !== "string" || typeof entityId !== "string" || typeof pattern !== "string") return undefined;
   if (!isPathInRoot(path) || !(staged === "" || isPathInRoot(staged))) return undefined;
+  const { attempt } = value;
+  if (attempt !== undefined && !Number.isSafeInteger(attempt)) return undefined;
   const record = value["record"] === null ? null : stateRecordOf(value["record"]);
-  return record === undefined ? undefined : { taskKey, entityId, pattern, path, staged, record };
+  if (record === undefined) return undefined;
+  const clean = { taskKey, entityId, pattern, path, staged, record };
+  return attempt === undefined ? clean : { ...clean, attempt: attempt as number };
 }
