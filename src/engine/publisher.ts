@@ -28,8 +28,17 @@ export class Publisher {
       if (replaces) disk.rename(aside, target);
       throw error;
     }
-    if (replaces) disk.removeTree(aside);
+    if (replaces) this.#tryToRemove(aside);
     if (sync) disk.sync(dirname(target));
+  }
+
+  /** What the disk refuses to remove goes with the batch that it lies in: the result is in its place. */
+  #tryToRemove(path: AbsPath): void {
+    try {
+      this.#ports.disk.removeTree(path);
+    } catch (error) {
+      if (!isDiskError(error)) throw error;
+    }
   }
 
   /** A folder's content is on the medium only when each file and each folder in it is. */

@@ -16,6 +16,8 @@ export interface TakeAwayPorts {
   readonly trash: Trash;
   readonly random: Random;
   readonly facts: FactSources;
+  /** Removes a folder of `.millrace/tmp`; what the disk refuses is tried again later. */
+  readonly discard: (name: string) => void;
 }
 
 /** What became of a product that was to be taken away. */
@@ -72,17 +74,17 @@ function trashedOf({ key, entity, stage }: Task, record: StateRecord): TrashedRe
 }
 
 /** For good. A folder steps aside first: a kill must not leave a part of it, which would look like an edit. */
-function remove(path: RelPath, { root, disk, random }: TakeAwayPorts): void {
+function remove(path: RelPath, { root, disk, random, discard }: TakeAwayPorts): void {
   const target = `${root}/${path.replace(/\/$/, "")}`;
   if (!path.endsWith("/")) return disk.removeTree(target);
-  const aside = `${root}/.millrace/tmp/${random.id()}`;
+  const name = random.id();
   try {
-    disk.rename(target, aside);
+    disk.rename(target, `${root}/.millrace/tmp/${name}`);
   } catch (error) {
     if (!isDiskError(error) || error.code !== "EXDEV") throw error;
     return disk.removeTree(target);
   }
-  disk.removeTree(aside);
+  discard(name);
 }
 
 /** Is something, or nothing, at the path as the table has it? */

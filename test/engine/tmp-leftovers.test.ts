@@ -1,0 +1,66 @@
+import { expect, test } from "vitest";
+import { diskError } from "../support/memory-disk.ts";
+import { EngineRig, echo, type RigOptions, source, stage } from "../support/engine-rig.ts";
+
+const ROOT = "/project/state";
+
+/** An engine whose disk refuses to remove anything in tmp while `refuses` says so. */
+function stubborn(definitions: readonly unknown[], refuses: { now: boolean }): EngineRig {
+  const hooks: RigOptions["hooks"] = {
+    before: ({ name, path }) => {
+      if (refuses.now && name.startsWith("remove") && path.startsWith(`${ROOT}/.millrace/tmp/`))
+        throw diskError("EIO", path);
+    },
+    after: () => {},
+  };
+  return new EngineRig(definitions, { hooks });
+}
+
+test("what the disk would not let be removed from tmp goes as soon as it does", async () => {
+  const refuses = { now: true };
+  const rig = await stubborn([echo()], refuses).start();
+  rig.write("input/1.txt", "a");
+  await rig.quiet();
+  expect([rig.text("output/1.txt"), rig.own("tmp").length]).toEqual(["out(A)", 2]);
+  await rig.pass(30_000);
+  expect(rig.logged.filter((line) => line.includes("in tmp cannot"))).toHaveLength(1);
+  refuses.now = false;
+  await rig.pass(5000);
+  expect(rig.own("tmp")).toEqual([]);
+});
+
+const parts = (more: object = {}): object => ({
+  name: "parts",
+  stages: [source("input", "input/{id}.txt"), stage("parts", "input", "parts/{id}/", "parts", more)],
+});
+
+test("an older folder that cannot be removed costs the new one nothing", async () => {
+  const refuses = { now: false };
+  const rig = await stubborn([parts()], refuses).start();
+  rig.scripts.set("parts", ({ input }) => ({ "a.txt": input }));
+  rig.write("input/1.txt", "a");
+  await rig.quiet();
+  refuses.now = true;
+  rig.news();
+  rig.write("input/1.txt", "b");
+  await rig.quiet();
+  expect([rig.text("parts/1/a.txt"), rig.status("parts/1/"), rig.news()]).toEqual(["b", "fresh", ["parts@1"]]);
+  refuses.now = false;
+  await rig.pass(5000);
+  expect(rig.own("tmp")).toEqual([]);
+});
+
+test("a folder that is deleted for good leaves nothing in tmp, though the disk refuses for a while", async () => {
+  const refuses = { now: false };
+  const rig = await stubborn([parts({ onOrphan: "delete" })], refuses).start();
+  rig.scripts.set("parts", ({ input }) => ({ "a.txt": input }));
+  rig.write("input/1.txt", "a");
+  await rig.quiet();
+  refuses.now = true;
+  rig.remove("input/1.txt");
+  await rig.pass(20_000);
+  expect([rig.files(), rig.own("tmp").length]).toEqual([{}, 1]);
+  refuses.now = false;
+  await rig.pass(5000);
+  expect(rig.own("tmp")).toEqual([]);
+});
