@@ -123,18 +123,25 @@ describe("a source that vanishes", () => {
     ["", "trash"],
     [', with onOrphan "delete", too', "delete"],
   ])("and is back at the very moment its product would go keeps it%s", async (_words, policy) => {
-    const rig = await made(chain(policy));
-    let looks = 0;
-    rig.disk.onOperation = (_operation, path) => {
-      // The first look is the event's, the second the confirming one, the third that of the moment itself.
-      if (path !== "/project/state/input/1.txt" || ++looks !== 3) return;
+    let hits = 0;
+    // The first look is the event's, one confirms it, and the last is that of the moment itself: it comes back before any of them.
+    for (let at = 2; ; at++) {
+      const rig = await made(chain(policy));
+      let looks = 0;
+      rig.disk.onOperation = (_operation, path) => {
+        if (path !== "/project/state/input/1.txt" || ++looks !== at) return;
+        rig.disk.onOperation = undefined;
+        rig.put("input/1.txt", "text 1");
+      };
+      rig.remove("input/1.txt");
+      await rig.quiet();
       rig.disk.onOperation = undefined;
-      rig.put("input/1.txt", "text 1");
-    };
-    rig.remove("input/1.txt");
-    await rig.quiet();
-    expect(looks).toBe(3);
-    expect([rig.text("output/1.txt"), rig.trashed(), rig.news()]).toEqual(["out(TEXT 1)", [], []]);
+      if (looks < at) break;
+      hits++;
+      const made1 = { "input/1.txt": "text 1", "upper/1.txt": "TEXT 1", "output/1.txt": "out(TEXT 1)" };
+      expect([rig.files(), rig.trashed()], `look ${at}`).toEqual([made1, []]);
+    }
+    expect(hits).toBeGreaterThanOrEqual(3);
   });
 
   test("leaves a product that was edited by hand, and says so; what follows from it goes", async () => {

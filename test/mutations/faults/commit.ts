@@ -179,7 +179,7 @@ export const COMMIT_FAULTS: readonly Mutation[] = [
     file: "src/core/plan/state-table.ts",
     find: "      this.#stat[at + 1] === mtimeMs &&\n      this.#stat[at + 2] === ctimeMs &&\n      this.#stat[at + 3] === ino",
     replace: "      this.#stat[at + 1] === mtimeMs",
-    tests: ["test/core/plan/state-table.test.ts", "test/engine/planning.test.ts", "test/engine/power-cut.test.ts"],
+    tests: ["test/core/plan/state-table.test.ts"],
   },
   {
     promise: "P9",

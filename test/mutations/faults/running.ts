@@ -177,14 +177,6 @@ export const RUNNING_FAULTS: readonly Mutation[] = [
   },
   {
     promise: "P18",
-    fault: "a stop does not write the manifests that wait",
-    file: "src/engine/root.ts",
-    find: "    this.retractions.stop();\n    this.flushManifests();\n    this.#keeper.save();",
-    replace: "    this.retractions.stop();\n    this.#keeper.save();",
-    tests: ["test/engine/recover.test.ts"],
-  },
-  {
-    promise: "P18",
     fault: "a stop does not save the index",
     file: "src/engine/root.ts",
     find: "    this.flushManifests();\n    this.#keeper.save();\n    await this.#session.end();",
