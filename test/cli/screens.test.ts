@@ -330,6 +330,7 @@ describe("run", () => {
   test.each<[string, Partial<RunReport>]>([
     ["2 ran, 0 failed, 3 fresh", { results: { ran: 2 }, counts: { fresh: 3 }, failed: false }],
     ["0 ran, 2 unchanged, 0 failed, 3 fresh", { results: { unchanged: 2 }, counts: { fresh: 3 }, failed: false }],
+    ["0 ran, 2 restored, 0 failed, 2 fresh", { results: { restored: 2 }, counts: { fresh: 2 }, failed: false }],
     ["nothing to do: 4 fresh", { results: {}, counts: { fresh: 4 }, failed: false }],
     ["nothing to do: there are no files for any stage yet", { results: {}, counts: {}, failed: false }],
     ["nothing could run: 4 fresh, 1 quarantined", { results: {}, counts: { fresh: 4, quarantined: 1 }, failed: true }],

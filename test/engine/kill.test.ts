@@ -167,7 +167,8 @@ describe("a process that is killed after any operation on the disk", () => {
         await rig.revive();
         const told = `killed after operation ${last} of ${total}`;
         expect(rig.files(), told).toEqual(wanted);
-        expect(rig.news().length, told).toBeLessThanOrEqual(story.attempts + 1);
+        // Where nothing runs, a kill makes nothing run either: what is to be taken back is there still, or in its place.
+        expect(rig.news().length, told).toBeLessThanOrEqual(story.attempts && story.attempts + 1);
         expect(Object.keys(rig.manifest("1").states).toSorted(), told).toEqual(recorded);
         // Nothing of ours was taken for an edit, and no edit was lost.
         expect([rig.own("tmp"), rig.trashed()], told).toEqual([[], trash]);
