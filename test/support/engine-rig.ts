@@ -397,8 +397,18 @@ export class EngineRig {
   }
 }
 
+/** Loaded pipelines by file and text: nobody changes them, and lives of many processes load the same ones. */
+const known = new Map<string, Pipeline>();
+
 function parse(definitions: readonly unknown[]): Pipeline[] {
-  return definitions.map((definition, i) => loaded(definition, `pipelines/${i}.json`));
+  return definitions.map((definition, i) => {
+    const file = `pipelines/${i}.json`;
+    const key = `${file} ${JSON.stringify(definition)}`;
+    const pipeline = known.get(key) ?? loaded(definition, file);
+    if (known.size >= 200) known.clear();
+    known.set(key, pipeline);
+    return pipeline;
+  });
 }
 
 /** A promise that a dead process waits for never settles: nothing is left that could take its failure. */

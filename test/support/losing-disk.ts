@@ -6,6 +6,8 @@ import type { FolderNode, MemoryDisk, MemoryNode } from "./memory-disk.ts";
 interface Entry {
   readonly folder: number;
   readonly name: string;
+  /** Both in one. */
+  readonly key: string;
 }
 
 /** A change of names that is not on the medium yet: something was made, renamed or removed. It gets there as a whole. */
@@ -191,8 +193,7 @@ export class LosingDisk implements Disk {
     const entry = this.#entryOf(path)!;
     const { ino } = node;
     this.#noteTimes(node);
-    const inode = inodeOf(node);
-    this.#medium.set(ino, inode.kind === "file" ? { kind: "file", bytes: new Uint8Array() } : emptied(inode));
+    this.#medium.set(ino, emptied(node));
     this.#changed([entry], (medium) => void entriesOf(medium, entry)?.set(entry.name, ino));
   }
 
@@ -207,7 +208,9 @@ export class LosingDisk implements Disk {
   #wrote(node: MemoryNode): void {
     if (node.kind !== "file") return;
     this.#noteTimes(node);
-    this.#contents.set(node.ino, [...(this.#contents.get(node.ino) ?? []), node.bytes.slice()]);
+    const versions = this.#contents.get(node.ino);
+    if (versions) versions.push(node.bytes);
+    else this.#contents.set(node.ino, [node.bytes]);
   }
 
   #noteTimes(node: MemoryNode): void {
@@ -225,12 +228,15 @@ export class LosingDisk implements Disk {
   #syncNames(folder: number): void {
     const needed = new Set<string>();
     const kept = new Set<NameChange>();
-    for (const change of this.#names.toReversed()) {
-      const isWanted = change.entries.some((entry) => entry.folder === folder || needed.has(keyOf(entry)));
+    for (let i = this.#names.length - 1; i >= 0; i--) {
+      const change = this.#names[i]!;
+      let isWanted = false;
+      for (const { folder: of, key } of change.entries) isWanted ||= of === folder || needed.has(key);
       if (!isWanted) continue;
       kept.add(change);
-      for (const entry of change.entries) needed.add(keyOf(entry));
+      for (const { key } of change.entries) needed.add(key);
     }
+    if (kept.size === 0) return;
     this.#applyNames(kept);
   }
 
@@ -242,6 +248,8 @@ export class LosingDisk implements Disk {
   // ------------------------------------------------------------ the tree in memory
 
   #nodeAt(path: AbsPath): MemoryNode | undefined {
+    const known = this.memory.peek(path);
+    if (known !== undefined) return known;
     let node: MemoryNode | undefined = this.memory.tree;
     for (const segment of path.split("/").filter((name) => name !== ""))
       node = node?.kind === "folder" ? node.entries.get(segment) : undefined;
@@ -250,7 +258,9 @@ export class LosingDisk implements Disk {
 
   #entryOf(path: AbsPath): Entry | undefined {
     const folder = this.#nodeAt(parentOf(path));
-    return folder && { folder: folder.ino, name: path.slice(path.lastIndexOf("/") + 1) };
+    if (folder === undefined) return undefined;
+    const name = path.slice(path.lastIndexOf("/") + 1);
+    return { folder: folder.ino, name, key: `${folder.ino}/${name}` };
   }
 
   /** Every entry of a tree, the innermost first. */
@@ -270,8 +280,8 @@ function chooseKept(changes: readonly NameChange[], random: { next(): number }):
   const share = [0, 1, 0.5, random.next()][Math.floor(random.next() * 4)]!;
   for (const [i, change] of changes.entries()) {
     const survives = isOrdered ? i < share * changes.length : random.next() < share;
-    if (survives && !change.entries.some((entry) => lost.has(keyOf(entry)))) kept.add(change);
-    else for (const entry of change.entries) lost.add(keyOf(entry));
+    if (survives && !change.entries.some(({ key }) => lost.has(key))) kept.add(change);
+    else for (const { key } of change.entries) lost.add(key);
   }
   return kept;
 }
@@ -299,10 +309,6 @@ function chooseContent(durable: Uint8Array, versions: readonly Uint8Array[], ran
   }
 }
 
-function keyOf({ folder, name }: Entry): string {
-  return `${folder}/${name}`;
-}
-
 function entriesOf(medium: Map<number, Inode>, { folder }: Entry): Map<string, number> | undefined {
   const inode = medium.get(folder);
   return inode?.kind === "folder" ? inode.entries : undefined;
@@ -311,7 +317,8 @@ function entriesOf(medium: Map<number, Inode>, { folder }: Entry): Map<string, n
 function inodeOf(node: MemoryNode): Inode {
   switch (node.kind) {
     case "file":
-      return { kind: "file", bytes: node.bytes.slice() };
+      // A file's bytes are never changed in place.
+      return { kind: "file", bytes: node.bytes };
     case "folder":
       return { kind: "folder", entries: new Map([...node.entries].map(([name, { ino }]) => [name, ino])) };
     case "symlink":
@@ -321,9 +328,10 @@ function inodeOf(node: MemoryNode): Inode {
   }
 }
 
-/** A folder that was just made has no entries on the medium. */
-function emptied(inode: Inode): Inode {
-  return inode.kind === "folder" ? { kind: "folder", entries: new Map() } : inode;
+/** What was just made has no bytes and no entries on the medium. */
+function emptied(node: MemoryNode): Inode {
+  if (node.kind === "file") return { kind: "file", bytes: new Uint8Array() };
+  return node.kind === "folder" ? { kind: "folder", entries: new Map() } : inodeOf(node);
 }
 
 function timesOf({ mtimeMs, ctimeMs, mode }: MemoryNode): Times {

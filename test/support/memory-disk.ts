@@ -28,6 +28,9 @@ export type MemoryNode = FileNode | FolderNode | LinkNode | OtherNode;
 /** The methods of a disk, named as the fault hook hears them. */
 export type DiskOperation = keyof Disk;
 
+const encoder = new TextEncoder();
+const DOT = 46;
+
 /** A disk in memory with the manners of Linux: error codes, inode numbers, links, and a ctime that moves with every change. */
 export class MemoryDisk implements Disk {
   #root: FolderNode;
@@ -40,6 +43,8 @@ export class MemoryDisk implements Disk {
   readonly devices: Map<AbsPath, number> = new Map();
   /** Called before every operation; what it throws is what the operation throws. See `diskError`. */
   onOperation: ((operation: DiskOperation, path: AbsPath) => void) | undefined;
+  /** Folders by their path without links, dots and doubled slashes: most lookups begin at one. Emptied when a folder goes. */
+  readonly #folders = new Map<AbsPath, FolderNode>();
 
   constructor(clock: { wallMs(): number } = { wallMs: () => 1_700_000_000_000 }) {
     this.#wallMs = () => clock.wallMs();
@@ -126,9 +131,9 @@ export class MemoryDisk implements Disk {
     options: { readonly sync?: boolean; readonly mode?: number } = {},
   ): void {
     this.onOperation?.("write", path);
-    const real = this.#walk(path, true)?.path ?? path;
+    const real = this.#walkStraight(path) === "winding" ? (this.#walkWinding(path, true)?.path ?? path) : path;
     const { folder, name } = this.#parentOf(real);
-    const content = typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes.slice();
+    const content = typeof bytes === "string" ? encoder.encode(bytes) : bytes.slice();
     const node = folder.entries.get(name);
     if (node === undefined) {
       this.#put(folder, name, { kind: "file", bytes: content, ...this.#fresh(options.mode ?? 0o644) });
@@ -167,6 +172,7 @@ export class MemoryDisk implements Disk {
 
   makeFolders(path: AbsPath): void {
     this.onOperation?.("makeFolders", path);
+    if (this.peek(path)?.kind === "folder") return;
     let at = "";
     for (const segment of segmentsOf(path)) {
       at += `/${segment}`;
@@ -242,6 +248,13 @@ export class MemoryDisk implements Disk {
   /** Puts another tree in place of everything on it, inode numbers and times included: what a power cut left. */
   load(tree: FolderNode): void {
     this.#root = tree;
+    this.#folders.clear();
+  }
+
+  /** What is at a path that no link leads to, dots and doubled slashes left out; `undefined` when nothing is, or a link is on the way. */
+  peek(path: AbsPath): MemoryNode | undefined {
+    const straight = this.#walkStraight(path);
+    return straight === "winding" ? undefined : straight;
   }
 
   // ----
@@ -261,12 +274,17 @@ export class MemoryDisk implements Disk {
   }
 
   #find(path: AbsPath, follow: boolean): MemoryNode | undefined {
-    return this.#walk(path, follow)?.node;
+    const straight = this.#walkStraight(path);
+    return straight === "winding" ? this.#walkWinding(path, follow)?.node : straight;
   }
 
   #walk(path: AbsPath, follow: boolean): { readonly node: MemoryNode; readonly path: AbsPath } | undefined {
-    const straight = this.#walkStraight(path);
-    if (straight !== "winding") return straight;
+    const node = this.#walkStraight(path);
+    if (node === "winding") return this.#walkWinding(path, follow);
+    return node && { node, path: path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path };
+  }
+
+  #walkWinding(path: AbsPath, follow: boolean): { readonly node: MemoryNode; readonly path: AbsPath } | undefined {
     let pending = segmentsOf(path);
     const way: { readonly name: string; readonly node: MemoryNode }[] = [];
     for (let hops = 0; pending.length > 0;) {
@@ -291,22 +309,36 @@ export class MemoryDisk implements Disk {
   }
 
   /** The same for a path without links, dots and doubled slashes, which nearly all are. */
-  #walkStraight(path: AbsPath): { readonly node: MemoryNode; readonly path: AbsPath } | undefined | "winding" {
+  #walkStraight(path: AbsPath): MemoryNode | undefined | "winding" {
+    const slash = path.lastIndexOf("/");
+    const folder = this.#folders.get(path.slice(0, slash));
+    if (folder === undefined || !isPlainName(path, slash + 1)) return this.#walkFromRoot(path);
+    const node = folder.entries.get(path.slice(slash + 1));
+    return node?.kind === "symlink" ? "winding" : node;
+  }
+
+  #walkFromRoot(path: AbsPath): MemoryNode | undefined | "winding" {
     if (path[0] !== "/" || path.endsWith("/.") || /\/\.?\/|\/\.\./.test(path)) return "winding";
     let at: MemoryNode = this.#root;
     for (let from = 1; from < path.length;) {
       const slash = path.indexOf("/", from);
       const end = slash === -1 ? path.length : slash;
-      const next: MemoryNode | undefined = at.kind === "folder" ? at.entries.get(path.slice(from, end)) : undefined;
+      if (at.kind !== "folder") return undefined;
+      if (slash === -1) this.#folders.set(path.slice(0, from - 1), at);
+      const next: MemoryNode | undefined = at.entries.get(path.slice(from, end));
       if (next === undefined) return undefined;
       if (next.kind === "symlink") return "winding";
       at = next;
       from = end + 1;
     }
-    return { node: at, path: path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path };
+    return at;
   }
 
   #parentOf(path: AbsPath): { readonly folder: FolderNode; readonly name: string } {
+    const slash = path.lastIndexOf("/");
+    const known = this.#folders.get(path.slice(0, slash));
+    if (known !== undefined && path.length - slash < 64 && isPlainName(path, slash + 1))
+      return { folder: known, name: path.slice(slash + 1) };
     const segments = segmentsOf(path);
     const name = segments.pop();
     const folder = this.#find(`/${segments.join("/")}`, true);
@@ -318,13 +350,22 @@ export class MemoryDisk implements Disk {
   }
 
   #put(folder: FolderNode, name: string, node: MemoryNode): void {
+    this.#forget(folder.entries.get(name));
     folder.entries.set(name, node);
     folder.mtimeMs = folder.ctimeMs = this.#now();
   }
 
   #drop(folder: FolderNode, name: string): void {
+    this.#forget(folder.entries.get(name));
     folder.entries.delete(name);
     folder.mtimeMs = folder.ctimeMs = this.#now();
+  }
+
+  /** A node leaves its place. */
+  #forget(node: MemoryNode | undefined): void {
+    if (node?.kind !== "folder") return;
+    for (const inner of node.entries.values()) if (inner.kind === "folder") return this.#folders.clear();
+    for (const [path, known] of this.#folders) if (known === node) this.#folders.delete(path);
   }
 
   #newFolder(): FolderNode {
@@ -337,6 +378,7 @@ export class MemoryDisk implements Disk {
   }
 
   #mountOf(path: AbsPath): AbsPath | undefined {
+    if (this.mounts.size === 0) return undefined;
     return [...this.mounts].find((mount) => path.startsWith(`${mount}/`));
   }
 
@@ -354,6 +396,13 @@ export class MemoryDisk implements Disk {
 /** An error as Node throws it. */
 export function diskError(code: string, path: AbsPath): Error {
   return Object.assign(new Error(`${code}: '${path}'`), { code, path });
+}
+
+/** Whether what is left of a path is a name: not empty, no `.` and no `..`. */
+function isPlainName(path: string, from: number): boolean {
+  return (
+    from < path.length && (path.charCodeAt(from) !== DOT || (from + 1 < path.length && !path.startsWith("..", from)))
+  );
 }
 
 function segmentsOf(path: string): string[] {

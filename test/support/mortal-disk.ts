@@ -62,19 +62,20 @@ export function mortal(disk: Disk, lastOperation: number = Infinity, hooks: Oper
   const hold = <T extends object>(thing: T, prefix: string, methods: readonly (keyof T & string)[]): T => {
     const held = Object.create(thing) as Record<string, unknown>;
     for (const method of methods) {
-      // Looked up at each call: a test may put another method in its place.
-      const act = (...given: unknown[]): unknown => (thing[method] as (...args: unknown[]) => unknown).apply(thing, given);
       const name = prefix + method;
-      held[method] = (...given: unknown[]): unknown => {
+      const isMove = method === "rename" || method === "copy";
+      // No method has more than three arguments; a list of them for each call would cost more than most operations.
+      held[method] = (first: unknown, second: unknown, third: unknown): unknown => {
         living();
-        if (before === undefined && after === undefined) return act(...given);
-        const path = typeof given[0] === "string" ? given[0] : "";
-        const isMove = method === "rename" || method === "copy";
-        const operation = { name, path, to: isMove ? (given[1] as AbsPath) : undefined };
+        // Looked up at each call: a test may put another method in its place.
+        const target = thing as Record<string, (...args: unknown[]) => unknown>;
+        if (before === undefined && after === undefined) return target[method]!(first, second, third);
+        const path = typeof first === "string" ? first : "";
+        const operation = { name, path, to: isMove ? (second as AbsPath) : undefined };
         before?.(operation);
         // The hook may have killed the process.
         if (isDead) throw new Killed("the process is dead");
-        const result = act(...given);
+        const result = target[method]!(first, second, third);
         after?.(operation);
         return result;
       };

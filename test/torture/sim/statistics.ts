@@ -29,16 +29,11 @@ export class Tally {
 /** A hash over what happened, in order. */
 export class TraceHash {
   #hash = 0x811c9dc5;
-  readonly #known = new Map<string, number>();
 
   add(text: string): void {
-    let of = this.#known.get(text);
-    if (of === undefined) {
-      of = 0x811c9dc5;
-      for (let i = 0; i < text.length; i++) of = Math.imul(of ^ text.charCodeAt(i), 0x01000193);
-      this.#known.set(text, of);
-    }
-    this.#hash = Math.imul(this.#hash ^ of, 0x01000193) + 1;
+    let hash = this.#hash;
+    for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+    this.#hash = Math.imul(hash, 0x01000193) + 1;
   }
 
   get text(): string {
