@@ -21,6 +21,8 @@ const STORED_FLAGS = PRESENT | HASHED | RACY;
 
 const NO_STATUS = 255;
 const CHUNK = 16_384;
+/** Rows that there is room for at first; then twice as many each time. Most roots are small. */
+const FIRST_ROWS = 256;
 const STATUS_NUMBER = new Map<Status, number>(STATUSES.map((status, number) => [status, number]));
 
 /**
@@ -35,12 +37,12 @@ export class StateTable {
   /** None from unpacking until the first path is looked up: comparing with a scan in which nothing changed needs none. */
   #rows: Map<RelPath, Row> | undefined = new Map();
   #free: Row[] = [];
-  #flags = new Uint8Array(CHUNK);
-  #status = new Uint8Array(CHUNK);
-  #role = new Uint16Array(CHUNK);
-  #hash = new Uint32Array(CHUNK * 2);
+  #flags = new Uint8Array(FIRST_ROWS);
+  #status = new Uint8Array(FIRST_ROWS);
+  #role = new Uint16Array(FIRST_ROWS);
+  #hash = new Uint32Array(FIRST_ROWS * 2);
   /** size, mtimeMs, ctimeMs, ino of each row. */
-  #stat = new Float64Array(CHUNK * 4);
+  #stat = new Float64Array(FIRST_ROWS * 4);
   #counts: Uint32Array[] = [];
   #dirty = new Set<number>();
   /** Told of each status as it is set, also when it was so before. */
