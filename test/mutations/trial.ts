@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { environmentHas, listProcesses } from "../../src/adapters/execute/process/listing.ts";
 import { type Mutation, plant } from "./mutation.ts";
 import { MARK, type Told } from "./reporter.ts";
 
@@ -20,6 +21,8 @@ const COPIED = [
   "vitest.config.ts",
   "README.md",
 ];
+/** An environment variable by which everything that a run starts is known. */
+const MARK_VARIABLE = "MILLRACE_MUTATION";
 const LINKED = ["node_modules", "dist"];
 /** A run that takes so long hangs where no time limit of a test can end it, in milliseconds. */
 const PATIENCE_MS = 240_000;
@@ -76,7 +79,8 @@ export class Trial {
 
   /** Ends what runs, and takes the copy away. */
   remove(): void {
-    killGroup(this.#running);
+    if (this.#running !== undefined) kill(-this.#running);
+    killMarked(`${MARK_VARIABLE}=${this.#copy}`);
     rmSync(this.#copy, { recursive: true, force: true });
   }
 
@@ -111,14 +115,16 @@ export class Trial {
       cwd: this.#copy,
       detached: true,
       // Few lives of the simulator: a fault that only thousands find has no test that is quick enough.
-      env: { ...process.env, MILLRACE_LIVES: "200" },
+      env: { ...process.env, MILLRACE_LIVES: "200", [MARK_VARIABLE]: this.#copy },
       stdio: ["ignore", "pipe", "ignore"],
     });
     this.#running = child.pid;
     let passed = 0;
     let failed: FailedTest | undefined;
     let broken: string | undefined;
-    const end = (): void => killGroup(child.pid);
+    const end = (): void => {
+      if (child.pid !== undefined) kill(-child.pid);
+    };
     let timer = setTimeout(() => {
       broken ??= failed ? undefined : `the run hung for ${PATIENCE_MS / 1000} s`;
       end();
@@ -138,6 +144,8 @@ export class Trial {
       child.once("close", () => {
         clearTimeout(timer);
         end();
+        // A fault may be that something is left running.
+        killMarked(`${MARK_VARIABLE}=${this.#copy}`);
         this.#running = undefined;
         if (failed === undefined && passed === 0) broken ??= "no test ran";
         resolve({ passed, failed, broken: failed ? undefined : broken });
@@ -150,10 +158,22 @@ function escaped(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&");
 }
 
-function killGroup(pid: number | undefined): void {
+/** Ends every process with this text in its environment, and what those have started; where there is no `/proc`, none. */
+function killMarked(mark: string): void {
+  const rows = listProcesses();
+  const wanted = new Set(rows.flatMap(({ pid }) => (environmentHas(pid, mark) ? [pid] : [])));
+  for (let before = -1; before !== wanted.size;) {
+    before = wanted.size;
+    for (const { pid, parent } of rows) if (wanted.has(parent)) wanted.add(pid);
+  }
+  for (const pid of wanted) kill(pid);
+}
+
+/** `pid` as `process.kill` has it: below zero a group. */
+function kill(pid: number): void {
   try {
-    if (pid !== undefined) process.kill(-pid, "SIGKILL");
+    process.kill(pid, "SIGKILL");
   } catch {
-    // All of it has ended.
+    // It has ended.
   }
 }

@@ -20,6 +20,15 @@ export const RUNNING_FAULTS: readonly Mutation[] = [
   },
   {
     promise: "P13",
+    fault: "commands survive the daemon that started them",
+    file: "src/adapters/execute/process/supervisor.ts",
+    find: "  esac\ndone\ntable() {",
+    replace: "  esac\ndone\nexit 0\ntable() {",
+    tests: ["test/adapters/execute/run-command.test.ts"],
+    only: "the whole tree ends",
+  },
+  {
+    promise: "P13",
     fault: "what a command leaves behind runs on",
     file: "src/adapters/execute/process/trees.ts",
     find: "if (performance.now() >= until || signal.aborted) return stop(signal.aborted ? STOP_GRACE_MS : 0);",
