@@ -77,14 +77,23 @@ describe("what runs", () => {
     expect(rig.news()).toEqual(["output@1"]);
   });
 
-  test("is nothing when a source goes: what was made of it goes, too, and is made again with it", async () => {
+  test("is nothing when a source goes: what was made of it goes, too, and is taken back with it", async () => {
     const rig = await made(echo());
     rig.remove("input/1.txt");
     await rig.pass(300);
     expect([rig.status("upper/1.txt"), rig.status("output/1.txt")]).toEqual(["orphaned", "orphaned"]);
     await rig.quiet();
     expect([rig.files(), rig.root.table.size, rig.news()]).toEqual([{}, 0, []]);
-    expect(await write(rig, "input/1.txt", "ab")).toEqual(["upper@1", "output@1"]);
+    expect(await write(rig, "input/1.txt", "ab")).toEqual([]);
+    expect([rig.attempts("output").at(-1)?.result, rig.text("output/1.txt"), rig.trashed()]).toEqual([
+      "restored",
+      "out(AB)",
+      [],
+    ]);
+    // Of other bytes it is made anew.
+    rig.remove("input/1.txt");
+    await rig.quiet();
+    expect(await write(rig, "input/1.txt", "cd")).toEqual(["upper@1", "output@1"]);
   });
 
   test("follows what nobody was told of at the next scan", async () => {
