@@ -300,6 +300,8 @@ export interface IntentStore {
   remove(batchId: string): void;
   /** Removes everything from `tmp` but batches with a readable intent; returns the names of what was removed. */
   clear(): string[];
+  /** The ids in `tmp` that are no batch with a readable intent: what `clear` could not remove. */
+  leftovers(): string[];
 }
 
 /** `.millrace/index.db`: derived, may be deleted. Blobs by name, replaced in one transaction; a small JSON document beside them. */

@@ -128,6 +128,7 @@ export class Committer {
     } catch (error) {
       if (!isDiskError(error)) throw error;
       if (!this.#look.isHere()) return { is: "dropped", path: attempt.task.path };
+      if (this.#isUnrecordable(attempt.task)) return { is: "dropped", path: attempt.task.path };
       if (this.#ports.trouble.takes(error)) return { is: "dropped", path: attempt.task.path };
       return this.#fail(attempt, `the result cannot be put in its place: ${error.message}`, "output");
     }
@@ -137,6 +138,7 @@ export class Committer {
 
   #check(attempt: Attempted): Ready | Committed {
     const { outcome, task } = attempt;
+    if (this.#isUnrecordable(task)) return { is: "dropped", path: task.path };
     switch (outcome.kind) {
       case "overtaken":
         return { is: "dropped", path: outcome.path };
@@ -152,6 +154,13 @@ export class Committer {
         return outcome.kind === "produced" ? this.#checkTarget(attempt, outcome.hash) : this.#skip(attempt);
       }
     }
+  }
+
+  /** Nothing is known and nothing can be recorded of a task whose manifest cannot be read now; each scan tries again. */
+  #isUnrecordable({ entity }: Task): boolean {
+    const { book } = this.#facts;
+    book.get(entity.id);
+    return book.refusal(entity.id) !== undefined;
   }
 
   /** Decides about what lies where the result goes. */

@@ -76,11 +76,14 @@ export class ManifestBook {
 
   /**
    * Replaces a manifest; it is written by the next flush. `batchId` is the batch whose intent covers the change.
-   * Throws ENOENT for one that was just not found because the root has gone: what it holds would be overwritten.
+   * Throws ENOENT for one that was just not found because the root has gone, and EIO for one that may not be used or could not
+   * be read: what it holds would be overwritten.
    */
   put(manifest: Manifest, options: { readonly batchId?: string; readonly sync?: boolean } = {}): void {
     if (this.#doubted.has(manifest.entityId))
       throw Object.assign(new Error("ENOENT: the root is away, and its manifests with it"), { code: "ENOENT" });
+    const refused = this.#pending.has(manifest.entityId) ? undefined : this.#refused.get(manifest.entityId);
+    if (refused) throw Object.assign(new Error(`EIO: ${refused[0]!.message}`), { code: "EIO" });
     const pending = this.#pending.get(manifest.entityId) ?? { manifest, sync: false, batches: new Set<string>() };
     pending.manifest = manifest;
     pending.sync ||= options.sync ?? false;

@@ -116,10 +116,13 @@ export class Session {
     return true;
   }
 
-  /** May a file with these times be torn, or its record lost? One of the future was written before the clock was set back. */
+  /**
+   * May a file with these times be torn, or its record lost? Until all has been looked at, every file may that changed since the
+   * checkpoint: a machine without a clock of its own may believe for a while that it is earlier than before it went down.
+   */
   mayBeTorn({ ctimeMs }: { readonly ctimeMs: WallMs }): boolean {
     if (this.#unsure === undefined || ctimeMs < this.#unsure.since) return false;
-    return ctimeMs <= this.#unsure.until || ctimeMs > this.#from.clock.wallMs();
+    return !this.#unsure.verified || ctimeMs <= this.#unsure.until || ctimeMs > this.#from.clock.wallMs();
   }
 
   /**

@@ -43,7 +43,8 @@ export function missingSources(
     if (!vars) continue;
     const [entityId, pattern] = [entityIdOf(stage.pattern, vars), stage.pattern.text];
     const { states } = book.get(entityId);
-    if (Object.hasOwn(states, pattern) && states[pattern]!.contentHash === contentHash) continue;
+    const isKnown = Object.hasOwn(states, pattern) && states[pattern]!.contentHash === contentHash;
+    if (isKnown || book.refusal(entityId)) continue;
     entries.push({ entityId, pattern, record: sourceRecord(path, contentHash, stage.key, runId, nowMs) });
   }
   return entries;
@@ -99,7 +100,7 @@ export async function mendSourceRecords(
 function putMissing({ entityId, pattern, record }: SourceEntry, book: ManifestBook, table: StateTable): void {
   const row = table.find(record.path);
   const before = book.get(entityId);
-  if (row === undefined || !table.isPresent(row) || book.refusal(entityId)) return;
+  if (row === undefined || !table.isPresent(row)) return;
   // Another content is recorded by the attempt that takes it in.
   if (Object.hasOwn(before.states, pattern)) return;
   book.put(withEntry(before, "states", pattern, record));

@@ -29,6 +29,18 @@ test("what the disk would not let be removed from tmp goes as soon as it does", 
   expect(rig.own("tmp")).toEqual([]);
 });
 
+test("what the disk would not let a start remove goes as soon as it does", async () => {
+  const refuses = { now: true };
+  const rig = await stubborn([echo()], refuses).start();
+  rig.disk.makeFolders(`${ROOT}/.millrace/tmp/dead/0`);
+  rig.kill();
+  await rig.revive();
+  expect(rig.own("tmp")).toEqual(["dead"]);
+  refuses.now = false;
+  await rig.pass(5000);
+  expect(rig.own("tmp")).toEqual([]);
+});
+
 const parts = (more: object = {}): object => ({
   name: "parts",
   stages: [source("input", "input/{id}.txt"), stage("parts", "input", "parts/{id}/", "parts", more)],

@@ -72,7 +72,12 @@ export class FileIntents implements IntentStore {
     return removed;
   }
 
-  /** `false` when the disk refuses: it stays until the next start. */
+  /** The ids in the temp folder that are no batch with a readable intent: what `clear` could not remove. */
+  leftovers(): string[] {
+    return this.#names().filter((name) => BATCH_ID.test(name) && typeof this.#read(name) !== "object");
+  }
+
+  /** `false` when the disk refuses. */
   #removed(name: string): boolean {
     try {
       this.#disk.removeTree(`${this.#folder}/${name}`);
