@@ -24,6 +24,7 @@ const COPIED = [
 /** An environment variable by which everything that a run starts is known. */
 const MARK_VARIABLE = "MILLRACE_MUTATION";
 const LINKED = ["node_modules", "dist"];
+const NOTHING_RAN = "no test ran";
 /** A run that takes so long hangs where no time limit of a test can end it, in milliseconds. */
 const PATIENCE_MS = 240_000;
 /** How long a run may go on after a test has failed, in milliseconds. */
@@ -71,6 +72,8 @@ export class Trial {
     let run: Run;
     try {
       run = await this.#run(mutation.tests, mutation.only);
+      // On a busy machine vitest itself may fail to start.
+      if (run.broken === NOTHING_RAN) run = await this.#run(mutation.tests, mutation.only);
     } finally {
       writeFileSync(file, before);
     }
@@ -147,7 +150,7 @@ export class Trial {
         // A fault may be that something is left running.
         killMarked(`${MARK_VARIABLE}=${this.#copy}`);
         this.#running = undefined;
-        if (failed === undefined && passed === 0) broken ??= "no test ran";
+        if (failed === undefined && passed === 0) broken ??= NOTHING_RAN;
         resolve({ passed, failed, broken: failed ? undefined : broken });
       });
     });
