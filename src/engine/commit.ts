@@ -1,7 +1,7 @@
 import type { ErrorCategory, FailureRecord, Manifest, StateRecord } from "../core/model/manifest.ts";
 import { ACCEPTED, FAILURE_LOG_BYTES, HOPELESS } from "../core/model/manifest.ts";
 import { tailOf } from "../core/model/text-tail.ts";
-import type { AbsPath, ContentHash, RelPath } from "../core/model/words.ts";
+import type { AbsPath, ContentHash, EntityId, RelPath } from "../core/model/words.ts";
 import type { Row } from "../core/plan/state-table.ts";
 import type { Task } from "../core/plan/topology.ts";
 import { nextRetry } from "../core/resilience/retry.ts";
@@ -59,6 +59,8 @@ export interface CommitPorts {
   readonly trouble: MachineTrouble;
   /** May a file with these times be torn, or its record lost, since the machine went down? */
   readonly mayBeTorn: (stat: FileStat) => boolean;
+  /** Was the manifest of an entity damaged when the machine went down? Then any of its results may have lost its record. */
+  readonly lostRecords: (id: EntityId) => boolean;
 }
 
 /** Why something that is not what is recorded of a result leaves its place. */
@@ -184,7 +186,7 @@ export class Committer {
     const record = this.#recordOf(task);
     const isOurs = record !== undefined && leftBy(record) === current;
     if (isOurs) return this.#ready(attempt, hash, true);
-    const isTorn = this.#ports.mayBeTorn(stat);
+    const isTorn = this.#ports.mayBeTorn(stat) || (!record && this.#ports.lostRecords(task.entity.id));
     if (!record && !isTorn) {
       const claimed = this.#claimedBy(task);
       if (claimed) return this.#failForeign(attempt, current, claimed);

@@ -1,7 +1,7 @@
 import { type Problem, problem } from "../core/model/problem.ts";
-import type { AbsPath, WallMs } from "../core/model/words.ts";
+import type { AbsPath, RelPath, WallMs } from "../core/model/words.ts";
 import type { StateTable } from "../core/plan/state-table.ts";
-import type { Clock, Disk, Machine, Timer } from "../ports.ts";
+import type { Clock, Disk, Machine, Timer, Trash } from "../ports.ts";
 import type { NamedTimers } from "./named-timers.ts";
 
 /** How long a root must be quiet before everything is forced to the medium, in milliseconds. */
@@ -123,6 +123,12 @@ export class Session {
   mayBeTorn({ ctimeMs }: { readonly ctimeMs: WallMs }): boolean {
     if (this.#unsure === undefined || ctimeMs < this.#unsure.since) return false;
     return !this.#unsure.verified || ctimeMs <= this.#unsure.until || ctimeMs > this.#from.clock.wallMs();
+  }
+
+  /** Was a manifest at this path set aside since what may be torn was written? Then the power cut has damaged it. */
+  lostRecords(path: RelPath, trash: Pick<Trash, "entries">): boolean {
+    const since = this.#unsure?.since;
+    return since !== undefined && trash.entries().some((entry) => entry.path === path && Date.parse(entry.at) >= since);
   }
 
   /**

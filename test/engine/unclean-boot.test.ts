@@ -54,6 +54,22 @@ describe("after a power cut, of what changed since the last checkpoint", () => {
     expect(notes(rig)).toEqual(["it has no record since the machine went down, made again"]);
   });
 
+  test("a result that was safe, but whose manifest was torn, needs nobody either", async () => {
+    const rig = await worked(chained);
+    rig.disk.write(manifestOf("0"), "{");
+    rig.disk.rewriteWithSameStat(`${ROOT}/mid/0.txt`, "other");
+    safe(rig);
+    rig.machine.reboot();
+    rig.index.saveMeta({});
+    await rig.revive(boot);
+    expect([rig.status("mid/0.txt"), rig.text("mid/0.txt"), rig.text("last/0.txt")]).toEqual([
+      "fresh",
+      "OLDER",
+      "x(OLDER)",
+    ]);
+    expect(notes(rig)).toContain("it has no record since the machine went down, made again");
+  });
+
   test("a torn result is not called an edit", async () => {
     const rig = await worked(chained);
     rig.disk.write(`${ROOT}/mid/1.txt`, "\0\0");
@@ -106,11 +122,11 @@ describe("after a power cut, of what changed since the last checkpoint", () => {
     }
   });
 
-  test("a file that was put there after the boot is a foreign one", async () => {
+  test("a file that is put there when all has been looked at is a foreign one", async () => {
     const rig = await worked(chained);
     rig.machine.reboot();
     await rig.revive(boot);
-    await rig.pass(1000);
+    await rig.pass(5000);
     rig.write("mid/3.txt", "theirs");
     await rig.quiet();
     rig.write("in/3.txt", "b");

@@ -176,10 +176,18 @@ export class ScriptedRunner implements NodeRunner {
     try {
       const made = (this.scripts.get(task) ?? this.scripts.get(stage))?.(attempt);
       if (!(made instanceof Promise)) return end(made);
+      const cut: AttemptOutcome = { ...common, kind: "interrupted" };
+      let isCut = false;
       const cancelled = new Promise<AttemptOutcome>((resolve) =>
-        this.#cancels.set(attemptId, () => resolve({ ...common, kind: "interrupted" })),
+        this.#cancels.set(attemptId, () => {
+          isCut = true;
+          resolve(cut);
+        }),
       );
-      return Promise.race([made.then(end).catch(failed), cancelled]).finally(() => this.#cancels.delete(attemptId));
+      // What was cut short stages nothing any more.
+      return Promise.race([made.then((late) => (isCut ? cut : end(late))).catch(failed), cancelled]).finally(() =>
+        this.#cancels.delete(attemptId),
+      );
     } catch (error) {
       return failed(error);
     }
@@ -209,7 +217,8 @@ export class ScriptedRunner implements NodeRunner {
     // What cannot be read was not read.
     if ((read.is === "read" || read.is === "absent") && !reads.some((known) => known.path === path))
       reads.push({ path, ...(read.is === "read" ? read : { hash: null, stat: undefined }) });
-    if (read.is === "refused" && set !== first) throw new ScriptedFailure(`"${path}" cannot be read`, "input");
+    if (read.is !== "read" && read.is !== "absent" && set !== first)
+      throw new ScriptedFailure(`"${path}" cannot be read`, read.is === "refused" ? "input" : "resource");
     return read.is === "read" ? new TextDecoder().decode(read.bytes) : undefined;
   }
 
