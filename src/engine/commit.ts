@@ -58,7 +58,7 @@ export interface CommitPorts {
   /** Tells the machine's trouble from a task's. */
   readonly trouble: MachineTrouble;
   /** May a file with these times be torn, or its record lost, since the machine went down? */
-  readonly mayBeTorn: (stat: FileStat) => boolean;
+  readonly mayBeTorn: (stat: Pick<FileStat, "ctimeMs">) => boolean;
   /** Was the manifest of an entity damaged when the machine went down? Then any of its results may have lost its record. */
   readonly lostRecords: (id: EntityId) => boolean;
 }
@@ -186,7 +186,10 @@ export class Committer {
     const record = this.#recordOf(task);
     const isOurs = record !== undefined && leftBy(record) === current;
     if (isOurs) return this.#ready(attempt, hash, true);
-    const isTorn = this.#ports.mayBeTorn(stat) || (!record && this.#ports.lostRecords(task.entity.id));
+    // The older result may be back, too, or the manifest be lost that knew what lies there.
+    const { mayBeTorn, lostRecords } = this.#ports;
+    const isTorn =
+      mayBeTorn(stat) || (record ? mayBeTorn({ ctimeMs: Date.parse(record.producedAt) }) : lostRecords(task.entity.id));
     if (!record && !isTorn) {
       const claimed = this.#claimedBy(task);
       if (claimed) return this.#failForeign(attempt, current, claimed);

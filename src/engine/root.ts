@@ -227,7 +227,7 @@ export class Root {
       onChange: () => this.#onChange(),
       isHere: this.#away.isHere,
       trouble: this.#trouble,
-      mayBeTorn: (stat: FileStat) => this.#session.mayBeTorn(stat),
+      mayBeTorn: (stat: Pick<FileStat, "ctimeMs">) => this.#session.mayBeTorn(stat),
       lostRecords: (id: string) => this.#session.lostRecords(this.ports.manifests.fileOf(id), this.ports.trash),
     };
     return new Journey(ports, this.lookFrom, this.facts);
