@@ -11,7 +11,7 @@ import { hashOfTree, type Leaf, xxh64 } from "./xxh64.ts";
 const MILLRACE = ".millrace";
 /** What Millrace keeps for itself when nothing runs. */
 const OWN =
-  /^\.millrace\/(?:\.gitignore|key|owner|controls\.json|session\.json|(?:index|ledger)\.db(?:-wal|-shm)?|(?:manifests|tmp|trash|cache|canary)(?:\/.*)?)$/s;
+  /^\.millrace\/(?:\.gitignore|key|owner|(?:controls|session|clock)\.json|(?:index|ledger)\.db(?:-wal|-shm)?|(?:manifests|tmp|trash|cache|canary)(?:\/.*)?)$/s;
 
 const decoder = new TextDecoder();
 
@@ -167,7 +167,9 @@ class Judge {
     if (doubt === "failing") this.#checkFailing(expected);
     if (doubt !== undefined) return;
     if (content === null) {
-      if (there !== undefined) this.#say("I3", "WRONG-BYTES", of, "nothing", show(this.textAt(path)));
+      // Its policy keeps what a stage made before it chose to make nothing.
+      if (there !== undefined && stage.onOrphan !== "keep")
+        this.#say("I3", "WRONG-BYTES", of, "nothing", show(this.textAt(path)));
       if (record === undefined) this.#say("I5", "NO-RECORD", of, "a record that says that nothing was made", "none");
       return;
     }

@@ -12,7 +12,7 @@ import type { Life } from "./life.ts";
 import { ROOT } from "./places.ts";
 import type { Run } from "./process.ts";
 
-const TORN: ReadonlySet<string> = new Set(["WRONG-BYTES", "NO-RECORD", "HASH-MISMATCH", "NOT-RETRACTED"]);
+const TORN: ReadonlySet<string> = new Set(["NO-RECORD", "HASH-MISMATCH"]);
 const FOLDERS: ReadonlySet<string> = new Set(["near#parts", "near#bundle"]);
 
 /** Heals whatever is broken, waits until nothing is left to do, and looks whether all that was promised is so. */
@@ -25,12 +25,10 @@ export async function judged(life: Life): Promise<void> {
   const second = await lookAgain(life);
   if (failed(life)) return;
   const plan = planOf(life);
-  const kept = new Set(Object.entries(life.family.onOrphan).flatMap(([id, policy]) => (policy === "keep" ? [id] : [])));
   for (const { rule, what, path, entity, expected, got } of check(viewOf(process.rig.disk), plan, { second })) {
-    // Where a stage makes nothing now, its policy keeps what it made before.
-    if (rule === "I3" && expected === "nothing" && kept.has(path!.split("/")[0]!)) continue;
     // What a power cut tore of a result that nothing makes any more looks like somebody's edit, and is never touched.
-    if (process.watchman.powerWasCut && TORN.has(what)) continue;
+    const isLeft = expected === "nothing" || what === "NOT-RETRACTED" || (TORN.has(what) && !life.isMade(path!));
+    if (process.watchman.powerWasCut && isLeft) continue;
     process.watchman.complain(`${rule} ${what}`, `${path ?? ""} ${entity ?? ""}: expected ${expected}, got ${got}`);
   }
 }
@@ -48,15 +46,14 @@ async function heal(life: Life): Promise<void> {
   process.lift();
   life.cure();
   await process.quiet();
-  // What the disk did not let be removed goes at a start.
-  await process.stop();
-  await process.revive(undefined);
+  // What a fault has stopped goes on by itself.
+  for (let minute = 0; minute < 10 && process.rig.root.pauses.current !== null; minute++) await process.pass(60_000);
+  if (process.rig.root.pauses.current !== null) process.watchman.complain("paused", "nothing is broken any more");
   await process.quiet();
   life.release();
   life.makeAcceptedAnew(ACCEPTED);
   for (let round = 0; round < 3; round++) {
     process.now(() => void rig.root.retractions.accept());
-    if (process.watchman.powerWasCut) life.removeForeign();
     await process.during(() => rig.root.scan());
     await process.quiet();
     life.retryAll();
@@ -125,8 +122,8 @@ async function lookAgain({ process }: Life): Promise<{ ran: string[]; wrote: str
   const wrote: string[] = [];
   process.onWrite = (path): void => {
     const at = path.slice(ROOT.length + 1);
-    // A session says of itself when it began; the canary proves the watcher.
-    if (path !== "" && !/^\.millrace(?:$|\/(?:session\.json|canary))/.test(at)) wrote.push(at);
+    // A session says of itself when it began; the clock of the trash goes on; the canary proves the watcher.
+    if (path !== "" && !/^\.millrace(?:$|\/(?:session\.json|clock\.json|canary))/.test(at)) wrote.push(at);
   };
   await process.revive(undefined);
   await process.during(() => rig.root.look());

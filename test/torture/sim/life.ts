@@ -392,18 +392,19 @@ export class Life {
       return states[stage.pattern.text]?.runId === runId;
     });
     const forced = { ...root.controls.forced, ...Object.fromEntries(accepted.map(({ key }) => [key, this.#now()])) };
-    for (const { entity } of accepted) this.process.interfered(entity.id);
+    for (const { entity, path } of accepted) {
+      this.process.interfered(entity.id);
+      // Theirs it is, whatever its stage makes now.
+      const text = this.desk.text(path);
+      if (text !== undefined) this.desk.keepsakes.set(path, text);
+    }
     this.process.now(() => root.setControls({ ...root.controls, forced }, accepted));
   }
 
-  /** A power cut may leave a result without its record, as if somebody else had put it there: it is taken away by hand. */
-  removeForeign(): void {
-    const { book } = this.process.rig.root;
-    for (const { entity, stage, path } of this.tasks())
-      if (book.get(entity.id).failures[stage.pattern.text]?.category === "foreign") {
-        this.process.tally.add("results without a record after a power loss, removed by hand");
-        this.desk.lose(path);
-      }
+  /** Does a stage make this now, of a source that is there? */
+  isMade(path: string): boolean {
+    const status = this.process.rig.status(path);
+    return status !== undefined && status !== "orphaned" && status !== "skipped";
   }
 
   /** Failures of the past are forgotten, as by the command. */

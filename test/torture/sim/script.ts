@@ -207,7 +207,7 @@ function anyStep(dice: Dice, family: Family, abilities: Abilities, aims: readonl
     case "fault": {
       const code = dice.weighted({ ENOSPC: 3, EDQUOT: 1, EIO: 2, EMFILE: 2, EROFS: 1, EACCES: 1 });
       const on = code === "EIO" || code === "EMFILE" ? dice.pick(["reads", "writes"]) : "writes";
-      return { do: what, code, skip: dice.int(0, 25), once: code === "EMFILE" || dice.chance(0.6), on };
+      return { do: what, code, skip: dice.int(0, 25), once: dice.chance(0.6), on };
     }
     case "away":
       return { do: what, ms: dice.pick([50, 400, 5000]) };

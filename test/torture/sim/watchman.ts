@@ -64,7 +64,7 @@ export class Watchman {
     else if (name === "write") this.complain("written-in-place", rel(path));
     else if (name !== "rename") {
       for (const [at, content] of this.#filesAt(path))
-        if (!this.isMade(at, content) && !this.powerWasCut) this.complain("destroyed", `${at}: ${content}`);
+        if (!this.isMade(at, content)) this.complain("destroyed", `${at}: ${content}`);
     }
   }
 
@@ -84,7 +84,7 @@ export class Watchman {
     const entry = to.slice(`${OWN}/trash/`.length).split("/")[0]!;
     const note = this.#disk.read(`${OWN}/trash/${entry}/note.json`);
     const why = note === undefined ? "" : (JSON.parse(decoder.decode(note)) as { readonly why: string }).why;
-    if (!/edited|did not write/.test(why) || this.powerWasCut) return;
+    if (!/edited|did not write/.test(why)) return;
     const files = [...this.#filesAt(to)].map(([at, content]) => [
       at.slice(at.indexOf(entry) + entry.length + 1),
       content,
