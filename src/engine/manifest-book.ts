@@ -62,6 +62,11 @@ export class ManifestBook {
     this.#doubted.clear();
   }
 
+  /** Was the manifest not found because the root was away? Then nothing may be recorded in this turn. */
+  isDoubted(id: EntityId): boolean {
+    return this.#doubted.has(id);
+  }
+
   /** Why an entity's manifest must not be touched (a newer version wrote it); looked up by the last `get`. */
   refusal(id: EntityId): readonly Problem[] | undefined {
     return this.#refused.get(id);

@@ -249,6 +249,41 @@ test("a root that goes in the middle of a commit, at any operation of its disk, 
   expect(hits).toBeGreaterThan(50);
 });
 
+test.each([1, 2, 3, 6])(
+  "a root that is away for %i operations in the middle of a commit keeps all records and gets the result",
+  async (awayFor) => {
+    for (let at = 1; at < 400; at++) {
+      const rig = await rigWithResults();
+      let [left, back] = [at, awayFor];
+      const { go, comeBack } = WAYS["is moved away"]!;
+      const returning = (): void => {
+        if (--back > 0) return;
+        rig.disk.onOperation = undefined;
+        // What was just being made in its place goes first, as whoever mounts it anew would see to.
+        rig.disk.removeTree(ROOT);
+        comeBack(rig);
+      };
+      rig.write("input/1.txt", "other");
+      rig.disk.onOperation = () => {
+        if (--left > 0) return;
+        rig.disk.onOperation = undefined;
+        go(rig);
+        rig.disk.onOperation = returning;
+      };
+      await rig.pass(3_000);
+      rig.disk.onOperation = undefined;
+      if (left > 0) break;
+      if (back > 0) comeBack(rig);
+      // An attempt whose place for its result vanished has failed, and is tried again.
+      await rig.pass(120_000);
+      await rig.quiet();
+      const where = `away at operation ${at}`;
+      expect(rig.text("output/1.txt"), where).toBe("out(OTHER)");
+      for (const name of NAMES) expect(Object.keys(rig.manifest(name).states), where).toHaveLength(3);
+    }
+  },
+);
+
 test("a root that comes back as a copy is not worked on: the lock is of the old one", async () => {
   const rig = new EngineRig([echo()]);
   rig.disk.write(`${ROOT}/.millrace/key`, "the one");
