@@ -63,6 +63,9 @@ export interface CommitPorts {
   readonly lostRecords: (id: EntityId) => boolean;
 }
 
+/** The code hash of a result that is in its place and may not be on the medium: no code has it, so it is made again. */
+const UNSAFE = "";
+
 /** Why something that is not what is recorded of a result leaves its place. */
 const WHY_ASIDE = {
   theirs: { recorded: "edited by hand, made again", unknown: "a file that Millrace did not write was in the way" },
@@ -162,7 +165,7 @@ export class Committer {
   #isUnrecordable({ entity }: Task): boolean {
     const { book } = this.#facts;
     book.get(entity.id);
-    return book.refusal(entity.id) !== undefined;
+    return book.refusal(entity.id) !== undefined || book.isDoubted(entity.id);
   }
 
   /** Decides about what lies where the result goes. */
@@ -182,7 +185,10 @@ export class Committer {
         `${task.path} is in the way and cannot be read, or changes while it is read`,
         "output",
       );
-    if (current === hash) return this.#ready(attempt, hash, false);
+    const before = this.#recordOf(task);
+    // With the very bytes it is the result; only what was not forced to the medium by us is put there anew.
+    const isSafe = task.stage.durability !== "sync" || (before?.contentHash === hash && before.codeHash !== UNSAFE);
+    if (current === hash) return this.#ready(attempt, hash, !isSafe);
     const record = this.#recordOf(task);
     const isOurs = record !== undefined && leftBy(record) === current;
     if (isOurs) return this.#ready(attempt, hash, true);
@@ -290,7 +296,7 @@ export class Committer {
     const isRestored = outcome.kind === "produced" && outcome.restored !== undefined;
     const before = this.#recordOf(task);
     const sync = task.stage.durability === "sync";
-    if (publish) this.#publisher.moveIntoPlace(task.path, request.output.staged, sync);
+    if (publish) this.#moveIntoPlace({ attempt, record, sources }, request.output.staged, sync);
     this.#remember(task.path, record.contentHash ?? record.leftover ?? null);
     this.#record(task, record, sources, { sync, ...(publish || isRestored ? { batchId } : {}) });
     if (sync) this.#facts.book.flush(task.entity.id);
@@ -298,6 +304,20 @@ export class Committer {
     if (isRestored) return { is: "restored", hash: record.contentHash };
     const unchanged = !publish || before?.contentHash === record.contentHash;
     return { is: unchanged ? "unchanged" : "ran", hash: record.contentHash };
+  }
+
+  /** Where the disk refuses after the rename, the result is in its place and known for ours, but made again. */
+  #moveIntoPlace({ attempt, record, sources }: Omit<Ready, "publish">, staged: AbsPath, sync: boolean): void {
+    const { task, batchId } = attempt;
+    try {
+      this.#publisher.moveIntoPlace(task.path, staged, sync);
+    } catch (error) {
+      if (isDiskError(error) && this.#ports.disk.lstat(staged) === undefined) {
+        this.#remember(task.path, record.contentHash);
+        this.#record(task, { ...record, codeHash: UNSAFE }, sources, { sync: false, batchId });
+      }
+      throw error;
+    }
   }
 
   /** The table learns what lies at a result's place now. */
