@@ -84,6 +84,7 @@ export class Desk {
 
   #put(path: RelPath, text: string): void {
     const { shared } = this.#process.rig;
+    this.#process.acks.forget(path);
     const at = `${ROOT}/${path}`;
     const folder = at.slice(0, at.lastIndexOf("/"));
     shared.makeFolders(folder);
@@ -94,6 +95,7 @@ export class Desk {
 
   #drop(path: RelPath): void {
     const { shared } = this.#process.rig;
+    this.#process.acks.forget(path.replace(/\/$/, ""));
     const at = `${ROOT}/${path.replace(/\/$/, "")}`;
     shared.removeTree(at);
     const folder = at.slice(0, at.lastIndexOf("/"));

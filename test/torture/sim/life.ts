@@ -1,4 +1,3 @@
-import { ScriptedFailure } from "../../support/scripted-runner.ts";
 import type { Kill } from "../checker/plan.ts";
 import type { Task } from "../../../src/core/plan/topology.ts";
 import { acceptTasks } from "../../../src/engine/accept.ts";
@@ -7,6 +6,7 @@ import { Desk } from "./desk.ts";
 import { Dice } from "./dice.ts";
 import { definitionsOf, type Family, keyOf, outputOf, stagesOf } from "./family.ts";
 import { judged } from "./judge.ts";
+import { troubledNode, workingNodes } from "./nodes.ts";
 import { ROOT } from "./places.ts";
 import { SimProcess } from "./process.ts";
 import type { CrashPoint, LifeScript, Step } from "./script.ts";
@@ -56,10 +56,10 @@ export class Life {
     this.#say = say;
     this.#dice = new Dice(script.seed ^ 0x5bd1e995);
     const losesPower = script.steps.some((step) => step.do === "crash" && step.power);
-    this.process = new SimProcess(script.family, script.seed, losesPower);
+    this.process = new SimProcess(script.family, script.seed, losesPower, script.dieAt);
     this.process.say = say;
     this.desk = new Desk(this.process);
-    this.#giveParts();
+    this.cure();
   }
 
   async play(): Promise<void> {
@@ -111,6 +111,7 @@ export class Life {
       this.#crashes++;
       this.kills.push({ life: this.process.life, at: ++this.process.tick, cost: this.process.cost() });
       if (this.#power) this.process.cutPower(this.#dice);
+      this.process.tally.add("acknowledged results looked for after a death", this.process.acks.check());
       for (const id of this.#forced) this.process.interfered(id);
       const next = this.#again;
       this.#again = undefined;
@@ -190,7 +191,7 @@ export class Life {
         return this.#redefine();
       }
       case "trouble":
-        return this.#trouble(step);
+        return troubledNode(this.process, step);
       case "cure":
         return this.cure();
       default:
@@ -255,6 +256,8 @@ export class Life {
         return this.#goAway(step.ms);
       case "crash":
         return this.#crash(step);
+      default:
+        throw new Error(`nobody knows what "${step.do}" is`);
     }
   }
 
@@ -313,51 +316,9 @@ export class Life {
 
   // ------------------------------------------------------------ nodes
 
-  #giveParts(): void {
-    this.process.rig.scripts.set("parts", ({ input, expression }) => ({
-      "a.txt": input,
-      "b.txt": `${expression} ${input}`,
-    }));
-  }
-
   /** Every node works again. */
   cure(): void {
-    this.process.rig.scripts.clear();
-    this.#giveParts();
-  }
-
-  #trouble({ kind, stage, id, times, ms }: Extract<Step, { do: "trouble" }>): void {
-    const { rig, tally } = this.process;
-    const name = id === null ? stage : `${stage}@${id}`;
-    const parts = stage === "parts" ? rig.scripts.get("parts") : undefined;
-    let left = kind === "fails" ? Infinity : times;
-    rig.scripts.set(name, (attempt) => {
-      const { clock } = rig;
-      const made = parts?.(attempt);
-      const later = <T>(delayMs: number, end: () => T): Promise<T> =>
-        new Promise((resolve, reject) => {
-          clock.after(delayMs, () => {
-            try {
-              resolve(end());
-            } catch (error) {
-              reject(error);
-            }
-          });
-        });
-      if (kind === "slow") {
-        tally.add("slow nodes");
-        return later(ms, () => undefined).then(() => made);
-      }
-      if (left-- <= 0) return made;
-      if (kind === "hangs") {
-        tally.add("hanging nodes");
-        return later(300_000, () => {
-          throw new ScriptedFailure("it took too long", "timeout");
-        });
-      }
-      tally.add("failing nodes");
-      throw new ScriptedFailure("not today");
-    });
+    workingNodes(this.process);
   }
 
   // ------------------------------------------------------------ tasks

@@ -3,6 +3,7 @@ import { LosingDisk } from "../../support/losing-disk.ts";
 import { diskError } from "../../support/memory-disk.ts";
 import { Killed, type Operation } from "../../support/mortal-disk.ts";
 import type { AttemptRequest, Intent } from "../../../src/ports.ts";
+import { Acks } from "./acks.ts";
 import { definitionsOf, type Family } from "./family.ts";
 import { isWriting, placeOf, ROOT } from "./places.ts";
 import type { CrashPoint } from "./script.ts";
@@ -43,6 +44,7 @@ export interface Run {
 export class SimProcess {
   readonly rig: EngineRig;
   readonly watchman: Watchman = new Watchman(() => this.rig.disk);
+  readonly acks: Acks = new Acks((path) => this.rig.files(path), this.watchman);
   readonly tally: Tally = new Tally();
   readonly trace: TraceHash = new TraceHash();
   /** Places of the protocol that were passed, and those where a process died. */
@@ -61,6 +63,7 @@ export class SimProcess {
   /** Writing operations of this process so far. */
   writes = 0;
   readonly #family: Family;
+  #dieAt: string | undefined;
   #crash: CrashPoint | undefined;
   #crashAfter = Infinity;
   #fault: ArmedFault | undefined;
@@ -72,9 +75,13 @@ export class SimProcess {
   #isFaultNew = false;
   #operations = 0;
 
-  /** @param losesPower whether what is not synced can be lost: costs time */
-  constructor(family: Family, seed: number, losesPower: boolean) {
+  /**
+   * @param losesPower whether what is not synced can be lost: costs time
+   * @param dieAt a place at which a process dies when one comes there for the first time
+   */
+  constructor(family: Family, seed: number, losesPower: boolean, dieAt?: string) {
     this.#family = family;
+    this.#dieAt = dieAt;
     const ears = {
       begun: (request: AttemptRequest, input: string | undefined): void => this.#begun(request, input),
       made: (request: AttemptRequest, made: string | Readonly<Record<string, string>>): void => {
@@ -140,7 +147,9 @@ export class SimProcess {
 
   #prepare(): void {
     this.rig.runner.lane = this.#family.lane;
-    this.rig.root.endings.add(({ runId, result }) => {
+    this.rig.root.endings.add(({ runId, result, task }) => {
+      const isDone = result.is === "ran" || result.is === "unchanged" || result.is === "restored";
+      if (isDone && task.stage.durability === "sync") this.acks.done(task.path);
       const run = this.runs.findLast(({ request }) => request.attemptId === runId);
       if (run === undefined) return;
       run.result = result.is;
@@ -183,17 +192,20 @@ export class SimProcess {
     const writing = isWriting(operation);
     if (writing) {
       const place = placeOf(operation);
-      if (this.#crash?.place === place || this.writes >= this.#crashAfter) this.#die(place);
+      const isDue = this.#crash?.place === place || this.writes >= this.#crashAfter;
+      if (isDue || this.#dieAt === place) this.#die(place);
       this.passed.add(place);
       this.writes++;
       this.tick++;
     }
     if (this.#fault !== undefined) this.#maybeFail(operation, writing);
     this.watchman.before(operation);
+    this.acks.touched(operation);
   }
 
   #die(place: string): never {
     this.rig.kill();
+    if (this.#dieAt === place) this.#dieAt = undefined;
     this.#crash = undefined;
     this.#crashAfter = Infinity;
     this.#deadAt = place;

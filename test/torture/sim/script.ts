@@ -61,6 +61,8 @@ export interface LifeScript {
   readonly seed: number;
   readonly family: Family;
   readonly steps: readonly Step[];
+  /** The process also dies when it comes to this place for the first time. */
+  readonly dieAt?: string;
 }
 
 /** What the product can do already decides about what lives do. */
