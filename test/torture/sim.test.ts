@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { abilities } from "./sim/abilities.ts";
 import { play } from "./sim/life.ts";
-import { missedPlaces, playAllInParallel, told, toldFailure } from "./sim/lives.ts";
+import { missedPlaces, playAllInParallel, told, toldFailure, unknownPlaces } from "./sim/lives.ts";
 import { PLACES } from "./sim/places.ts";
 import { scriptOf } from "./sim/script.ts";
 
@@ -16,6 +16,7 @@ describe("the engine on a virtual clock, disk, watcher and executor", () => {
     expect(lives.failed, first && (await toldFailure(first.seed))).toEqual([]);
     expect(lives.leastEvents).toBeGreaterThanOrEqual(50);
     expect(lives.crashes).toBeGreaterThanOrEqual(LIVES);
+    expect(unknownPlaces(lives)).toEqual([]);
     if (LIVES >= 3000) expect(missedPlaces(lives)).toEqual([]);
   }, 600_000);
 

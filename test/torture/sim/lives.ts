@@ -19,6 +19,8 @@ export interface Lives {
   /** Place in the protocol to how often it was passed, and how often a process died there. */
   readonly passed: Readonly<Record<string, number>>;
   readonly diedAt: Readonly<Record<string, number>>;
+  /** Place to the seed of a life that came there. */
+  readonly cameTo: Readonly<Record<string, number>>;
   /** Seeds of lives that broke a rule, with the rule. */
   readonly failed: readonly { readonly seed: number; readonly rule: string }[];
 }
@@ -29,12 +31,14 @@ export async function playAll(first: number, count: number): Promise<Lives> {
   const passed = new Tally();
   const diedAt = new Tally();
   const failed: { seed: number; rule: string }[] = [];
+  const cameTo: Record<string, number> = {};
   let [runs, crashes, leastEvents] = [0, 0, Infinity];
   for (let seed = first; seed < first + count; seed++) {
     const outcome = await play(scriptOf(seed, abilities, PLACES));
     faults.join(outcome.faults);
     passed.join(outcome.passed);
     diedAt.join(outcome.diedAt);
+    for (const place of Object.keys(outcome.passed)) cameTo[place] ??= seed;
     runs += outcome.runs;
     crashes += outcome.crashes;
     const [violation] = outcome.violations;
@@ -49,6 +53,7 @@ export async function playAll(first: number, count: number): Promise<Lives> {
     faults: faults.toJSON(),
     passed: passed.toJSON(),
     diedAt: diedAt.toJSON(),
+    cameTo,
     failed,
   };
 }
@@ -59,7 +64,23 @@ export async function playAllInParallel(first: number, count: number): Promise<L
   const parts: Promise<Lives>[] = [];
   for (let from = first; from < first + count; from += share)
     parts.push(playElsewhere(from, Math.min(share, first + count - from)));
-  return (await Promise.all(parts)).reduce(joined);
+  return aimedAtMissed((await Promise.all(parts)).reduce(joined));
+}
+
+/** Plays a life that came to a place where none died once more, and lets it die there: up to then all happens again. */
+async function aimedAtMissed(lives: Lives): Promise<Lives> {
+  let all = lives;
+  for (const place of missedPlaces(lives)) {
+    const seed = lives.cameTo[place];
+    if (seed === undefined) continue;
+    const { faults, passed, diedAt, runs, crashes, events, violations } = await play({
+      ...scriptOf(seed, abilities, PLACES),
+      dieAt: place,
+    });
+    const failed = violations.slice(0, 1).map(({ rule }) => ({ seed, rule: `${rule} (dead before: ${place})` }));
+    all = joined(all, { lives: 1, runs, crashes, leastEvents: events, faults, passed, diedAt, cameTo: {}, failed });
+  }
+  return all;
 }
 
 function playElsewhere(first: number, count: number): Promise<Lives> {
@@ -93,8 +114,15 @@ function joined(a: Lives, b: Lives): Lives {
     faults: sum(a.faults, b.faults),
     passed: sum(a.passed, b.passed),
     diedAt: sum(a.diedAt, b.diedAt),
+    cameTo: { ...b.cameTo, ...a.cameTo },
     failed: [...a.failed, ...b.failed],
   };
+}
+
+/** Places that the engine came to and that the list does not know. */
+export function unknownPlaces({ passed }: Lives): string[] {
+  const known = new Set<string>(PLACES);
+  return Object.keys(passed).filter((place) => !known.has(place));
 }
 
 /** Places of the protocol where no process died: each one that there is, and each one that was passed. */

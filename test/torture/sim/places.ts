@@ -35,7 +35,6 @@ export const PLACES = [
   "write trash note",
   "sync trash entry",
   "move to trash",
-  "rename from trash",
   "copy from trash",
   "make folder of results",
   "rename aside",
@@ -43,7 +42,6 @@ export const PLACES = [
   "remove aside",
   "sync folder of results",
   "write small file",
-  "sync small file",
   "rename manifest",
   "sync folder of manifests",
   "remove manifest",
@@ -59,6 +57,10 @@ export const PLACES = [
   "remove small file",
   "removeTree in visible/*",
   "removeTree in trash/*",
+  "set manifest aside",
+  "make folder of manifests",
+  "write in clock.json",
+  "remove staged",
 ] as const;
 
 /** The place in the protocol of an operation that writes; what is not known there is named by itself. */
@@ -101,6 +103,7 @@ function unknown(name: string, { area, below }: Parts): string {
 function placeOfRename(from: Parts, to: Parts): string {
   if (to.area === "visible") return from.area === "tmp" ? "rename result" : "rename from trash";
   if (from.area === "visible") return to.area === "tmp" ? "rename aside" : "move to trash";
+  if (from.area === "manifests" && to.area === "trash") return "set manifest aside";
   if (to.below.at(-1) === "intent.json") return "rename intent";
   if (to.area === "manifests") return "rename manifest";
   if (to.area === "controls.json") return "rename controls";
@@ -111,6 +114,7 @@ function placeOfFolder(parts: Parts): string {
   const { area, below } = parts;
   if (area === "tmp") return below.length === 1 ? "make batch folder" : "make staged folder";
   if (area === "trash") return "make trash entry";
+  if (area === "manifests") return "make folder of manifests";
   return area === "visible" ? "make folder of results" : unknown("makeFolders", parts);
 }
 
@@ -140,5 +144,5 @@ function placeOfRemoval(name: string, parts: Parts): string {
   if (area === "tmp" && below.at(-1)?.endsWith(".old")) return "remove aside";
   if (area === "tmp" && below.length === 1)
     return below[0]!.startsWith("write-") ? "remove small file" : "remove batch";
-  return unknown(name, parts);
+  return area === "tmp" ? "remove staged" : unknown(name, parts);
 }
