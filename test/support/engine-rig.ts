@@ -232,6 +232,7 @@ export class EngineRig {
   /** The next process is there, and has done nothing yet. */
   renew(options: { readonly jumpMs?: number; readonly lastOperation?: number } = {}): void {
     this.kill();
+    this.#ranBefore = this.ran.length;
     const clock = new ManualClock(this.clock.wallMs() + (options.jumpMs ?? 0));
     this.#life = this.#live(clock, options.lastOperation);
   }
