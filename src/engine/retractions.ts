@@ -90,6 +90,9 @@ export class Retractions {
   /** How many products were taken away. */
   taken = 0;
 
+  /** Tasks whose products stay anyway: the records of their sources wait for the same word as what is frozen. */
+  readonly #alike = new Map<TaskKey, Task>();
+
   constructor(from: RetractionSources) {
     this.#from = from;
     this.#moved = new MovedSources(from.lookFrom, () => from.facts.book);
@@ -128,6 +131,7 @@ export class Retractions {
   }
 
   #keep(key: TaskKey): void {
+    this.#alike.delete(key);
     this.#planned.delete(key);
     this.#going.delete(key);
     if (this.#markOf(key) === undefined) return;
@@ -231,6 +235,7 @@ export class Retractions {
     for (const { task } of seen) {
       this.#planned.delete(task.key);
       if (!frozen.has(task.key)) this.#going.set(task.key, task);
+      else if (this.#markOf(task.key) !== "frozen") this.#alike.set(task.key, task);
     }
     this.#after("work", 0, () => this.#work());
   }
@@ -411,14 +416,19 @@ export class Retractions {
   /** Lets go what is frozen, on disk first; returns the tasks. They are looked at again before they go. */
   accept(): Task[] {
     const tasks = this.#frozenTasks();
+    const alike = [...this.#alike.values()];
     const at = new Date(this.#from.clock.wallMs()).toISOString();
     const marks = Object.entries(this.#marks()).filter(([, { is }]) => is === "accepted");
     this.#from.setRetractions(
-      { ...Object.fromEntries(marks), ...Object.fromEntries(tasks.map(({ key }) => [key, { at, is: "accepted" }])) },
+      {
+        ...Object.fromEntries(marks),
+        ...Object.fromEntries([...tasks, ...alike].map(({ key }) => [key, { at, is: "accepted" }])),
+      },
       true,
     );
+    this.#alike.clear();
     if (tasks.length > 0 && this.#from.acts) this.#devices.learn(this.#topology, () => true);
-    this.#from.journey().replan(tasks);
+    this.#from.journey().replan([...tasks, ...alike]);
     return tasks;
   }
 

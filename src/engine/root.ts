@@ -160,7 +160,8 @@ export class Root {
     this.#session = new Session({
       ...ports,
       timers: this.#timers,
-      isQuiet: () => this.isQuiet,
+      // What waits for a pause to end is quiet, but it has not been looked at.
+      isQuiet: () => this.isQuiet && this.pauses.current === null,
       folders: () => this.#stages.topology.stages.map(({ pattern }) => `${ports.root}/${pattern.base}`),
       checkpoints: ports.changes !== undefined,
       tryToWrite: (what, write) => this.#keeper.tryToWrite(what, write),
