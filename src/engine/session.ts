@@ -82,6 +82,7 @@ export class Session {
   #worked = false;
   #syncing: Promise<void> | undefined;
   #problem: Problem | undefined;
+  #table: StateTable | undefined;
   #unsure: { readonly since: number; readonly until: number; verified: boolean } | undefined;
 
   constructor(from: SessionSources) {
@@ -95,6 +96,7 @@ export class Session {
 
   /** Marks what a power cut may have changed behind the table; `true` when there was a boot since, and all has to be judged again. */
   open(table: StateTable): boolean {
+    this.#table = table;
     const { disk, root, machine, clock } = this.#from;
     const before = readSession(disk, root);
     this.#checkpointAt = parseTime(before?.checkpointAt);
@@ -108,7 +110,8 @@ export class Session {
     // A checkpoint in the future says that the clock was set back since: then it says nothing about files' times.
     const isUsable = this.#checkpointAt !== undefined && this.#checkpointAt <= clock.wallMs();
     const since = isUsable ? this.#checkpointAt! - MARGIN_MS : -Infinity;
-    const newest = doubtChanged(table, since);
+    doubtChanged(table, since);
+    const newest = newestIn(table);
     const endedAt = before?.clean ? (parseTime(before.endedAt) ?? -Infinity) : clock.wallMs();
     // Without a document nothing was written here that a power cut could have torn: it is forced to the medium first.
     if (before) this.#unsure = { since, until: Math.ceil(Math.max(newest, endedAt)), verified: false };
@@ -125,10 +128,9 @@ export class Session {
     return !this.#unsure.verified || ctimeMs <= this.#unsure.until || ctimeMs > this.#from.clock.wallMs();
   }
 
-  /** Was a manifest at this path set aside since what may be torn was written? Then the power cut has damaged it. */
+  /** Lies a manifest of this path in the trash? Then a power cut has damaged it: what it said is lost. */
   lostRecords(path: RelPath, trash: Pick<Trash, "entries">): boolean {
-    const since = this.#unsure?.since;
-    return since !== undefined && trash.entries().some((entry) => entry.path === path && Date.parse(entry.at) >= since);
+    return this.#unsure !== undefined && trash.entries().some((entry) => entry.path === path);
   }
 
   /**
@@ -165,7 +167,9 @@ export class Session {
 
   #isVerified(): void {
     if (this.#unsure === undefined || this.#unsure.verified || this.#document === undefined) return;
-    const unsure = { ...this.#unsure, verified: true };
+    // Of all that has been seen by now, nobody can tell what was there before.
+    const until = Math.ceil(Math.max(this.#unsure.until, newestIn(this.#table!)));
+    const unsure = { ...this.#unsure, until, verified: true };
     const document = { ...this.#document, unsure: writtenUnsure(unsure) };
     if (this.#from.tryToWrite("the session", () => this.#write(document))) this.#unsure = unsure;
   }
@@ -278,24 +282,25 @@ function sessionFile(root: AbsPath): AbsPath {
   return `${root}/.millrace/session.json`;
 }
 
-/**
- * Marks rows whose content may have changed since then without their stat telling; of a folder only its own times are known.
- * Returns the newest time of all.
- */
-function doubtChanged(table: StateTable, since: number): WallMs {
-  let newest = -Infinity;
+/** Marks rows whose content may have changed since then without their stat telling; of a folder only its own times are known. */
+function doubtChanged(table: StateTable, since: number): void {
   for (let row = 0; row < table.end; row++) {
     const path = table.pathOf(row);
     if (path === undefined) continue;
     const { mtimeMs, ctimeMs } = table.statOf(row);
-    newest = Math.max(newest, ctimeMs);
     if (path.endsWith("/") || Math.max(mtimeMs, ctimeMs) >= since) table.doubt(row);
   }
+}
+
+function newestIn(table: StateTable): WallMs {
+  let newest = -Infinity;
+  for (let row = 0; row < table.end; row++)
+    if (table.pathOf(row) !== undefined) newest = Math.max(newest, table.statOf(row).ctimeMs);
   return newest;
 }
 
 /** `undefined` when it is not what we write. */
-function readUnsure(unsure: Unsure | undefined): { since: number; until: number; verified: boolean } | undefined {
+function readUnsure(unsure: Partial<Record<keyof Unsure, unknown>> | undefined | null): { since: number; until: number; verified: boolean } | undefined {
   const until = parseTime(unsure?.until);
   if (until === undefined) return undefined;
   return { since: parseTime(unsure!.since) ?? -Infinity, until, verified: unsure!.verified === true };
