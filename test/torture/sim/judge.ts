@@ -154,12 +154,12 @@ function planOf(life: Life): Plan {
   };
 }
 
-/** Results that somebody took for right stay when what they were made from is gone. */
-function acceptedOrphans({ process, tasks }: Life): [string, string][] {
-  return tasks().flatMap(({ entity, stage, path }): [string, string][] => {
-    if (process.rig.manifest(entity.id).states[stage.pattern.text]?.runId !== ACCEPTED) return [];
-    const text = path.endsWith("/") ? undefined : process.rig.text(path);
-    return text === undefined ? [] : [[path, text]];
+/** What somebody took for right is theirs: where nothing is made any more it stays, whatever was recorded since. */
+function acceptedOrphans(life: Life): [string, string][] {
+  return life.tasks().flatMap(({ path }): [string, string][] => {
+    const text = path.endsWith("/") ? undefined : life.process.rig.text(path);
+    const isTheirs = text !== undefined && life.process.watchman.isWritten(path, text);
+    return isTheirs && !life.isMade(path) ? [[path, text]] : [];
   });
 }
 
