@@ -300,7 +300,9 @@ function newestIn(table: StateTable): WallMs {
 }
 
 /** `undefined` when it is not what we write. */
-function readUnsure(unsure: Partial<Record<keyof Unsure, unknown>> | undefined | null): { since: number; until: number; verified: boolean } | undefined {
+function readUnsure(
+  unsure: Partial<Record<keyof Unsure, unknown>> | undefined | null,
+): { since: number; until: number; verified: boolean } | undefined {
   const until = parseTime(unsure?.until);
   if (until === undefined) return undefined;
   return { since: parseTime(unsure!.since) ?? -Infinity, until, verified: unsure!.verified === true };
