@@ -69,6 +69,7 @@ class SqliteLedger implements Ledger {
   readonly #migrations: readonly string[];
   #database: DatabaseSync | undefined;
   #insert: StatementSync | undefined;
+  #isClosed = false;
 
   constructor(root: AbsPath, ports: LedgerPorts, migrations: readonly string[]) {
     this.#path = `${root}/${PLACE}`;
@@ -102,10 +103,20 @@ class SqliteLedger implements Ledger {
       throw new InternalError("a process that does not own the root wrote to the ledger");
     if (rows.length === 0) return;
     try {
-      this.#add(rows);
+      this.#addOrTryAgain(rows);
     } catch (error) {
       this.#setAsideDamaged(error);
-      this.#connect();
+      this.#add(rows);
+    }
+  }
+
+  /** One read that fails makes a sound file look damaged: it is asked once more through a new connection. */
+  #addOrTryAgain(rows: readonly AttemptRow[]): void {
+    try {
+      this.#add(rows);
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      this.#disconnect();
       this.#add(rows);
     }
   }
@@ -131,10 +142,21 @@ class SqliteLedger implements Ledger {
   }
 
   close(): void {
+    this.#isClosed = true;
+    this.#disconnect();
+  }
+
+  /** Whoever writes next connects again. */
+  #disconnect(): void {
     const database = this.#database;
     this.#database = undefined;
     this.#insert = undefined;
-    database?.close();
+    try {
+      database?.close();
+    } catch (error) {
+      // A damaged file may refuse to be closed well; it is not used any more.
+      if (!isDamage(error)) throw error;
+    }
   }
 
   #add(rows: readonly AttemptRow[]): void {
@@ -160,8 +182,10 @@ class SqliteLedger implements Ledger {
   }
 
   #opened(): DatabaseSync {
-    if (this.#database === undefined) throw new InternalError("the ledger was used after it was closed");
-    return this.#database;
+    if (this.#isClosed) throw new InternalError("the ledger was used after it was closed");
+    // The disk refused what was to be done with a damaged file; now it may not.
+    if (this.#database === undefined) this.#connect();
+    return this.#database!;
   }
 
   // ---------------------------------------------------------------- the file
@@ -210,11 +234,7 @@ class SqliteLedger implements Ledger {
   /** Moves a file that an error has shown to be damaged to the trash, with a warning; throws every other error on. */
   #setAsideDamaged(error: unknown): void {
     if (!isDamage(error)) throw error;
-    try {
-      this.close();
-    } catch {
-      this.#database = undefined; // A damaged file may refuse to be closed well; it is not used any more.
-    }
+    this.#disconnect();
     const { disk, trash, onProblem } = this.#ports;
     const notes = [(error as Error).message];
     // The log first: it must never meet a new file.
