@@ -17,12 +17,12 @@ import type {
 } from "../ports.ts";
 import { isDiskError } from "./disk-error.ts";
 import { type FactSources, signatureOf } from "./facts.ts";
-import type { MachineTrouble } from "./machine-trouble.ts";
+import type { MachineTrouble } from "./health/machine-trouble.ts";
 import { isRacy, type LookSources } from "./look.ts";
 import { withEntry } from "./manifest-book.ts";
 import { Publisher } from "./publisher.ts";
 import { SeenInputs } from "./seen-inputs.ts";
-import { missingSources, resultRecord, type SourceEntry } from "./source-records.ts";
+import { missingSources, resultRecord, type SourceEntry } from "./orphans/source-records.ts";
 import type { StageInForce } from "./stages.ts";
 
 /** An attempt that has come back. */

@@ -16,7 +16,7 @@ import { type Depth, lazyControl } from "./control-lazy.ts";
 import { remoteControl } from "./control-remote.ts";
 import { RootsControl } from "./control-roots.ts";
 import type { Root } from "./root.ts";
-import { savedStatus } from "./status.ts";
+import { savedStatus } from "./calls/status.ts";
 
 /** A project opened for one command. */
 export interface ProjectHandle {

@@ -26,10 +26,10 @@ import type { AbsPath } from "../core/model/words.ts";
 import type { Disk, Log, NodeRunner } from "../ports.ts";
 import type { ProjectSources } from "./config.ts";
 import { batchWorkerUrl, executePorts } from "./compose-execute.ts";
-import { IGNORE_FILE, LiveIgnore } from "./live-ignore.ts";
-import { RootPresence, whileHere } from "./root-presence.ts";
+import { IGNORE_FILE, LiveIgnore } from "./watching/live-ignore.ts";
+import { RootPresence, whileHere } from "./health/root-presence.ts";
 import { Root, type RootPorts } from "./root.ts";
-import type { IgnoreTest } from "./why-not.ts";
+import type { IgnoreTest } from "./calls/why-not.ts";
 
 /** Settle times of sources that name none: on a disk of this machine, and on a share. */
 const LOCAL_SETTLE_MS = 200;

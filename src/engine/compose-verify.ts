@@ -13,7 +13,7 @@ import { RebuildPlace } from "./compose-rebuild.ts";
 import { createRunner, openRoot, projectSources } from "./compose-root.ts";
 import { loadProject, type Project, type ProjectRoot } from "./config.ts";
 import type { RepairReport, VerifiedRoot, VerifyFinding, VerifyReport } from "./control.ts";
-import { unknownTarget } from "./target-problems.ts";
+import { unknownTarget } from "./calls/target-problems.ts";
 import { sameFinding } from "./verify/findings.ts";
 import { repairRoot } from "./verify/repair.ts";
 import { type Verified, verifyRoot } from "./verify/verify.ts";

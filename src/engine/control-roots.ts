@@ -4,22 +4,28 @@ import type { EntityId, RelPath, Status } from "../core/model/words.ts";
 import { namesStage, parseTarget } from "../core/plan/targets.ts";
 import type { Task } from "../core/plan/topology.ts";
 import type { AttemptRow, Controls, Owner } from "../ports.ts";
-import { acceptTasks } from "./accept.ts";
-import { cleanRoots, type DefinedOf } from "./clean.ts";
+import { acceptTasks } from "./calls/accept.ts";
+import { cleanRoots, type DefinedOf } from "./calls/clean.ts";
 import type * as Shape from "./control.ts";
-import { graphOf } from "./graph.ts";
+import { graphOf } from "./calls/graph.ts";
 import { withEntry } from "./manifest-book.ts";
-import { historyOf, logsOf, pastAttempts } from "./past-attempts.ts";
-import { notQuarantined, quarantined } from "./quarantine.ts";
-import { explainTask, summaryOf, taskReport, verdictOf } from "./reports.ts";
+import { historyOf, logsOf, pastAttempts } from "./calls/past-attempts.ts";
+import { notQuarantined, quarantined } from "./calls/quarantine.ts";
+import { explainTask, summaryOf, taskReport, verdictOf } from "./calls/reports.ts";
 import type { Root } from "./root.ts";
 import { runRoots } from "./run.ts";
-import { addUp, statusOfRoot, taskCounts } from "./status.ts";
-import { ambiguousTarget, nothingToExplain, rootNotHeld, unknownStage, unknownTarget } from "./target-problems.ts";
-import { byRoot, type Found, isNamed, nameOf, TaskFinder } from "./task-finder.ts";
+import { addUp, statusOfRoot, taskCounts } from "./calls/status.ts";
+import {
+  ambiguousTarget,
+  nothingToExplain,
+  rootNotHeld,
+  unknownStage,
+  unknownTarget,
+} from "./calls/target-problems.ts";
+import { byRoot, type Found, isNamed, nameOf, TaskFinder } from "./calls/task-finder.ts";
 import { repairRoot } from "./verify/repair.ts";
-import { emptyTrash, listTrash, restoreFromTrash } from "./trash-calls.ts";
-import { type IgnoreTest, isLeftOut, whyNot } from "./why-not.ts";
+import { emptyTrash, listTrash, restoreFromTrash } from "./calls/trash-calls.ts";
+import { type IgnoreTest, isLeftOut, whyNot } from "./calls/why-not.ts";
 
 export interface ControlOptions {
   /** Who holds each root: ourselves in a daemon, nobody when opened for looking. */

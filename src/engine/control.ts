@@ -11,7 +11,16 @@ import type { ErrorCategory, Manifest } from "../core/model/manifest.ts";
 import type { Problem } from "../core/model/problem.ts";
 import type { ProblemCode } from "../core/model/problems.ts";
 import type { Result } from "../core/model/result.ts";
-import type { ContentHash, EntityId, Evidence, ReasonCode, RelPath, StageKey, Status, TaskKey } from "../core/model/words.ts";
+import type {
+  ContentHash,
+  EntityId,
+  Evidence,
+  ReasonCode,
+  RelPath,
+  StageKey,
+  Status,
+  TaskKey,
+} from "../core/model/words.ts";
 import type { AttemptRow, Owner, WatchHealth } from "../ports.ts";
 
 /** Status word to how many; words with zero are left out. */

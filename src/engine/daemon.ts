@@ -9,7 +9,7 @@ import type { Control } from "./control.ts";
 import { CALLS } from "./control-remote.ts";
 import { RootsControl } from "./control-roots.ts";
 import type { Root } from "./root.ts";
-import type { IgnoreTest } from "./why-not.ts";
+import type { IgnoreTest } from "./calls/why-not.ts";
 
 /** How long definitions and code must be quiet before an edit is taken, in milliseconds. */
 const EDIT_QUIET_MS = 60;

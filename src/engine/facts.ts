@@ -9,7 +9,7 @@ import type { CodeFacts, InputFact, TaskFacts, Verdict } from "../core/plan/verd
 import { judge } from "../core/plan/verdict.ts";
 import type { Clock, Controls, StateReader } from "../ports.ts";
 import type { ManifestBook } from "./manifest-book.ts";
-import { resultRecord } from "./source-records.ts";
+import { resultRecord } from "./orphans/source-records.ts";
 import type { StagesInForce } from "./stages.ts";
 
 /** What judging needs of a root. `stages` and `controls` are read at each call: edits replace them. */

@@ -4,7 +4,7 @@ import type { Task, Topology } from "../core/plan/topology.ts";
 import { reasonsOf, type Verdict } from "../core/plan/verdict.ts";
 import { remainingMs } from "../core/resilience/retry.ts";
 import type { AttemptOutcome, Clock, Job, JobQueue, NodeRunner, Random, StageWork } from "../ports.ts";
-import { Brake } from "./brake.ts";
+import { Brake } from "./health/brake.ts";
 import { type Attempted, type Committed, Committer, type CommitPorts } from "./commit.ts";
 import { type FactSources, judgeTask } from "./facts.ts";
 import type { Ending } from "./history.ts";

@@ -3,7 +3,7 @@ import { stageKey } from "../core/model/words.ts";
 import type { StateTable } from "../core/plan/state-table.ts";
 import type { Task, Topology } from "../core/plan/topology.ts";
 import type { Controls } from "../ports.ts";
-import type { Settling } from "./settling.ts";
+import type { Settling } from "./watching/settling.ts";
 
 /** States whose tasks must be judged though no file changed: those of these stages, and every task that is not done. */
 export function statesToJudge(stages: ReadonlySet<StageKey> | "all", table: StateTable, topology: Topology): RelPath[] {

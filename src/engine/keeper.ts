@@ -4,7 +4,7 @@ import type { Task } from "../core/plan/topology.ts";
 import type { AttemptRow, Controls, ControlsStore, Disk, IndexStore, IntentStore, Ledger, Log } from "../ports.ts";
 import { isDiskError } from "./disk-error.ts";
 import { type Ending, rowOf } from "./history.ts";
-import type { MachineTrouble } from "./machine-trouble.ts";
+import type { MachineTrouble } from "./health/machine-trouble.ts";
 import type { ManifestBook } from "./manifest-book.ts";
 import type { NamedTimers } from "./named-timers.ts";
 import { loadSnapshot, saveSnapshot, type SnapshotMeta } from "./snapshot.ts";

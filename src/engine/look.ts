@@ -2,7 +2,7 @@ import type { RelPath } from "../core/model/words.ts";
 import type { Row, StateTable } from "../core/plan/state-table.ts";
 import type { Role } from "../core/plan/topology.ts";
 import type { Clock, FileStat, ShortOf, StateReader } from "../ports.ts";
-import type { Settling } from "./settling.ts";
+import type { Settling } from "./watching/settling.ts";
 import type { StagesInForce } from "./stages.ts";
 
 /** Files up to this size are hashed where they are needed; larger ones in slices, beside other work. */

@@ -5,7 +5,7 @@ import type { AttemptRow } from "../ports.ts";
 import type { FrozenReport, RunReport } from "./control.ts";
 import { type Ending, rowOf } from "./history.ts";
 import type { Root } from "./root.ts";
-import { addUp, taskCounts, troubledTasks, troubleOf } from "./status.ts";
+import { addUp, taskCounts, troubledTasks, troubleOf } from "./calls/status.ts";
 
 export interface RunOptions {
   readonly settleTimeoutMs: number;

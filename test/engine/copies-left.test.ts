@@ -6,7 +6,10 @@ const FAR = "/project/state/far";
 
 /** A root whose results go to another file system. */
 function rigWithFarFolder(pattern = "far/{id}/result.txt"): EngineRig {
-  const definition = { name: "p", stages: [source("input", "input/{id}.txt"), stage("far", "input", pattern, "upper")] };
+  const definition = {
+    name: "p",
+    stages: [source("input", "input/{id}.txt"), stage("far", "input", pattern, "upper")],
+  };
   const rig = new EngineRig([definition]);
   rig.disk.makeFolders(FAR);
   rig.disk.mounts.add(FAR);

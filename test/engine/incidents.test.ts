@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { RootsControl } from "../../src/engine/control-roots.ts";
 import type { IncidentReport } from "../../src/engine/control.ts";
-import { statusOfRoot } from "../../src/engine/status.ts";
+import { statusOfRoot } from "../../src/engine/calls/status.ts";
 import { echo, EngineRig } from "../support/engine-rig.ts";
 import { ScriptedFailure } from "../support/scripted-runner.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
-import { reserveOf } from "../../src/engine/machine-trouble.ts";
-import { statusOfRoot } from "../../src/engine/status.ts";
+import { reserveOf } from "../../src/engine/health/machine-trouble.ts";
+import { statusOfRoot } from "../../src/engine/calls/status.ts";
 import { echo, EngineRig, source, stage } from "../support/engine-rig.ts";
 import { diskError } from "../support/memory-disk.ts";
 import { MemoryScanner } from "../support/memory-scanner.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { type Problem, problem } from "../../src/core/model/problem.ts";
-import { Pauses } from "../../src/engine/pause.ts";
-import { statusOfRoot } from "../../src/engine/status.ts";
+import { Pauses } from "../../src/engine/health/pause.ts";
+import { statusOfRoot } from "../../src/engine/calls/status.ts";
 import { echo, EngineRig } from "../support/engine-rig.ts";
 
 const full: Problem = problem("M510", "the disk is full", "make room");

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { acceptTasks } from "../../src/engine/accept.ts";
+import { acceptTasks } from "../../src/engine/calls/accept.ts";
 import type { Task } from "../../src/core/plan/topology.ts";
 import { echo, EngineRig, source, stage } from "../support/engine-rig.ts";
 import { ScriptedFailure } from "../support/scripted-runner.ts";

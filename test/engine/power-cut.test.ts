@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { readSession } from "../../src/engine/session.ts";
+import { readSession } from "../../src/engine/health/session.ts";
 import { LosingDisk } from "../support/losing-disk.ts";
 import { echo, EngineRig, type RigOptions, source, stage } from "../support/engine-rig.ts";
 import { SeededRandom } from "../support/seeded-random.ts";

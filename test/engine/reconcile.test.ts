@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { StateTable } from "../../src/core/plan/state-table.ts";
 import { Topology } from "../../src/core/plan/topology.ts";
-import { findDifferences } from "../../src/engine/reconcile.ts";
+import { findDifferences } from "../../src/engine/watching/reconcile.ts";
 import type { Scan } from "../../src/ports.ts";
 
 const stat = { size: 3, mtimeMs: 10, ctimeMs: 20, ino: 7 };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { sweepTrash } from "../../src/engine/trash-retention.ts";
+import { sweepTrash } from "../../src/engine/orphans/trash-retention.ts";
 import type { TrashEntry } from "../../src/ports.ts";
 import { diskError } from "../support/memory-disk.ts";
 import { EngineRig, source, stage } from "../support/engine-rig.ts";

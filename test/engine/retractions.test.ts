@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { problem } from "../../src/core/model/problem.ts";
 import type { RelPath } from "../../src/core/model/words.ts";
-import { acceptTasks } from "../../src/engine/accept.ts";
+import { acceptTasks } from "../../src/engine/calls/accept.ts";
 import type { ExplainReport } from "../../src/engine/control.ts";
-import { explainTask } from "../../src/engine/reports.ts";
+import { explainTask } from "../../src/engine/calls/reports.ts";
 import { runRoots } from "../../src/engine/run.ts";
 import { diskError } from "../support/memory-disk.ts";
 import { echo, EngineRig, source, stage } from "../support/engine-rig.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { statusOfRoot } from "../../src/engine/status.ts";
+import { statusOfRoot } from "../../src/engine/calls/status.ts";
 import { echo, EngineRig } from "../support/engine-rig.ts";
 
 const ROOT = "/project/state";

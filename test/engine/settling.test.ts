@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { NumberHeap } from "../../src/engine/number-heap.ts";
-import { Settling } from "../../src/engine/settling.ts";
-import { WallTrust } from "../../src/engine/wall-trust.ts";
+import { NumberHeap } from "../../src/engine/watching/number-heap.ts";
+import { Settling } from "../../src/engine/watching/settling.ts";
+import { WallTrust } from "../../src/engine/health/wall-trust.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 
 const HOUR = 3_600_000;

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { RootsControl } from "../../src/engine/control-roots.ts";
 import type { RestoreReport, TrashReport } from "../../src/engine/control.ts";
 import type { Result } from "../../src/core/model/result.ts";
-import { sweepTrash } from "../../src/engine/trash-retention.ts";
+import { sweepTrash } from "../../src/engine/orphans/trash-retention.ts";
 import { echo, EngineRig } from "../support/engine-rig.ts";
 
 const HOUR = 3_600_000;

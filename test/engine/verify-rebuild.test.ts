@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { acceptTasks } from "../../src/engine/accept.ts";
+import { acceptTasks } from "../../src/engine/calls/accept.ts";
 import type { RebuildReport, VerifiedRoot } from "../../src/engine/control.ts";
 import { EngineRig, source, stage } from "../support/engine-rig.ts";
 import { diskError } from "../support/memory-disk.ts";

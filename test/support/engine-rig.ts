@@ -9,7 +9,7 @@ import { loadHasher } from "../../src/core/hash/hash.ts";
 import type { Manifest } from "../../src/core/model/manifest.ts";
 import type { Pipeline } from "../../src/core/model/pipeline.ts";
 import type { RelPath, Status } from "../../src/core/model/words.ts";
-import { RootPresence, whileHere } from "../../src/engine/root-presence.ts";
+import { RootPresence, whileHere } from "../../src/engine/health/root-presence.ts";
 import { Root } from "../../src/engine/root.ts";
 import type { AttemptRow, ControlsStore, Disk, Log } from "../../src/ports.ts";
 import { loaded } from "./definitions.ts";

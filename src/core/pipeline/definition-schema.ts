@@ -251,7 +251,8 @@ function taskShape(node: z.ZodType) {
       description: "What happens to an output edited by hand: made again (the edit goes to the trash), or left alone.",
     }),
     onOrphan: z.enum(["trash", "keep", "delete"]).default("trash").meta({
-      description: "What happens to an output whose source is gone: it goes to the trash, stays, or is removed for good.",
+      description:
+        "What happens to an output whose source is gone: it goes to the trash, stays, or is removed for good.",
     }),
   };
 }

@@ -211,8 +211,7 @@ function judgeLeft(facts: TaskFacts, why: readonly string[]): Verdict {
 function whyLeft({ record, onOrphan }: TaskFacts, outputHash: ContentHash): string | undefined {
   if (record?.runId === ACCEPTED) return "its output was accepted as it is, so it stays: remove it by hand";
   const ours = record && (record.contentHash ?? record.leftover);
-  if (ours === undefined)
-    return "Millrace did not write the file that lies there, so it stays";
+  if (ours === undefined) return "Millrace did not write the file that lies there, so it stays";
   if (ours !== outputHash) return "its output was edited by hand, so it stays: remove it by hand";
   return onOrphan === "keep" ? '"onOrphan" keeps its output' : undefined;
 }

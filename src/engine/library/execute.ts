@@ -5,7 +5,7 @@ import type { ContentHash, EntityId, RelPath } from "../../core/model/words.ts";
 import type { Task } from "../../core/plan/topology.ts";
 import type { Verdict } from "../../core/plan/verdict.ts";
 import { type Ending, rowOf } from "../history.ts";
-import { verdictOf } from "../reports.ts";
+import { verdictOf } from "../calls/reports.ts";
 import type { Root } from "../root.ts";
 import { checkedPipeline, type PipelineLike } from "./definition.ts";
 import { MillraceError, unwrap } from "./error.ts";

@@ -2,7 +2,7 @@ import type { EntityId, Evidence, ReasonCode, RelPath, StageKey } from "../../co
 import type { Task } from "../../core/plan/topology.ts";
 import { reasonsOf, type Verdict } from "../../core/plan/verdict.ts";
 import { remainingMs } from "../../core/resilience/retry.ts";
-import { verdictOf } from "../reports.ts";
+import { verdictOf } from "../calls/reports.ts";
 import type { Root } from "../root.ts";
 import { checkedPipeline, type PipelineLike } from "./definition.ts";
 import { unwrap } from "./error.ts";

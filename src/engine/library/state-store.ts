@@ -11,7 +11,7 @@ import type { RetryPolicy } from "../../core/model/pipeline.ts";
 import { type Problem, problem } from "../../core/model/problem.ts";
 import type { AbsPath, ContentHash, EntityId, RelPath } from "../../core/model/words.ts";
 import { nextRetry, remainingMs } from "../../core/resilience/retry.ts";
-import { sourceRecord } from "../source-records.ts";
+import { sourceRecord } from "../orphans/source-records.ts";
 import { type LibraryPorts, openLibraryPorts } from "../compose-library.ts";
 import { withEntry } from "../manifest-book.ts";
 import { MillraceError, unwrap } from "./error.ts";

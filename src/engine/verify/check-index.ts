@@ -1,7 +1,7 @@
 import type { ReasonCode, RelPath } from "../../core/model/words.ts";
 import { StateTable } from "../../core/plan/state-table.ts";
-import { breathe } from "../reconcile.ts";
-import { verdictOf } from "../reports.ts";
+import { breathe } from "../watching/reconcile.ts";
+import { verdictOf } from "../calls/reports.ts";
 import type { SnapshotMeta } from "../snapshot.ts";
 import { statusAt } from "./check-outputs.ts";
 import { hashOnDisk, type Scene } from "./scene.ts";

@@ -4,7 +4,7 @@ import { formatManifest, parseManifest } from "../../core/model/manifest-json.ts
 import type { Manifest } from "../../core/model/manifest.ts";
 import type { RelPath } from "../../core/model/words.ts";
 import { renderPattern, varsOfEntity } from "../../core/pattern/pattern.ts";
-import { breathe } from "../reconcile.ts";
+import { breathe } from "../watching/reconcile.ts";
 import type { Recorded, Scene } from "./scene.ts";
 
 const FOLDER: RelPath = ".millrace/manifests";

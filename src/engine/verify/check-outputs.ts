@@ -2,7 +2,7 @@ import { ACCEPTED } from "../../core/model/manifest.ts";
 import type { Stage, TaskStage } from "../../core/model/pipeline.ts";
 import type { ContentHash, RelPath, Status } from "../../core/model/words.ts";
 import type { Task } from "../../core/plan/topology.ts";
-import { breathe } from "../reconcile.ts";
+import { breathe } from "../watching/reconcile.ts";
 import { hashOnDisk, type Recorded, type Scene } from "./scene.ts";
 
 const SLICE = 1000;

@@ -3,7 +3,7 @@ import { formatManifest, isPathInRoot } from "../../core/model/manifest-json.ts"
 import type { RelPath } from "../../core/model/words.ts";
 import type { Task } from "../../core/plan/topology.ts";
 import type { VerifyFinding } from "../control.ts";
-import { sourceRecord } from "../source-records.ts";
+import { sourceRecord } from "../orphans/source-records.ts";
 import { isDiskError } from "../disk-error.ts";
 import { withEntry } from "../manifest-book.ts";
 import { recover } from "../recover.ts";

@@ -3,7 +3,7 @@ import type { Problem } from "../../core/model/problem.ts";
 import type { ContentHash, EntityId, RelPath } from "../../core/model/words.ts";
 import type { Owner } from "../../ports.ts";
 import type { Root } from "../root.ts";
-import type { IgnoreTest } from "../why-not.ts";
+import type { IgnoreTest } from "../calls/why-not.ts";
 import type { Findings } from "./findings.ts";
 
 /** One state of one manifest. */

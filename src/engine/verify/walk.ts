@@ -1,7 +1,7 @@
 import type { AbsPath, RelPath } from "../../core/model/words.ts";
 import type { Disk } from "../../ports.ts";
 import { isDiskError } from "../disk-error.ts";
-import type { IgnoreTest } from "../why-not.ts";
+import type { IgnoreTest } from "../calls/why-not.ts";
 
 /** One name in a folder of the root, told by its bytes. */
 export interface Entry {

@@ -54,9 +54,9 @@ export const COMMIT_FAULTS: readonly Mutation[] = [
     promise: "P1",
     fault: "the manifest is written before the rename",
     file: "src/engine/commit.ts",
-    find: "if (publish) this.#publisher.moveIntoPlace(task.path, request.output.staged, sync);",
+    find: "if (publish) this.#moveIntoPlace({ attempt, record, sources }, request.output.staged, sync);",
     replace:
-      "this.#record(task, record, sources, { sync, ...(publish ? { batchId } : {}) });\n    this.#facts.book.flush(task.entity.id);\n    if (publish) this.#publisher.moveIntoPlace(task.path, request.output.staged, sync);",
+      "this.#record(task, record, sources, { sync, ...(publish ? { batchId } : {}) });\n    this.#facts.book.flush(task.entity.id);\n    if (publish) this.#moveIntoPlace({ attempt, record, sources }, request.output.staged, sync);",
     tests: ["test/engine/kill.test.ts", "test/engine/commit.test.ts", "test/engine/machine-trouble.test.ts"],
   },
   {

@@ -69,7 +69,7 @@ export const DELETIONS_FAULTS: readonly Mutation[] = [
   {
     promise: "P11",
     fault: "the engine does what the guard forbids",
-    file: "src/engine/retractions.ts",
+    file: "src/engine/orphans/retractions.ts",
     find: "if (!frozen.has(task.key)) this.#going.set(task.key, task);",
     replace: "this.#going.set(task.key, task);",
     tests: ["test/engine/retractions.test.ts"],
@@ -78,7 +78,7 @@ export const DELETIONS_FAULTS: readonly Mutation[] = [
   {
     promise: "P11",
     fault: "the engine tells the guard of no device",
-    file: "src/engine/source-devices.ts",
+    file: "src/engine/orphans/source-devices.ts",
     find: "if (now !== undefined && now !== this.#known[base]) changed.add(key);",
     replace: "",
     tests: ["test/engine/retractions.test.ts"],
@@ -87,7 +87,7 @@ export const DELETIONS_FAULTS: readonly Mutation[] = [
   {
     promise: "P11",
     fault: "deletions of the last minutes are forgotten",
-    file: "src/engine/retractions.ts",
+    file: "src/engine/orphans/retractions.ts",
     find: "if (at < oldest) recent.delete(path);",
     replace: "recent.delete(path);",
     tests: ["test/engine/retractions.test.ts"],
@@ -104,7 +104,7 @@ export const DELETIONS_FAULTS: readonly Mutation[] = [
   {
     promise: "P11",
     fault: "another root in its place is taken for the right one",
-    file: "src/engine/root-presence.ts",
+    file: "src/engine/health/root-presence.ts",
     find: "if (key !== known.key) return this.#away('is another root now: its \".millrace/key\" is not the same', RESTART);",
     replace: "",
     tests: ["test/engine/root-away.test.ts"],
@@ -112,7 +112,7 @@ export const DELETIONS_FAULTS: readonly Mutation[] = [
   {
     promise: "P11",
     fault: "a root without its own folder counts as there",
-    file: "src/engine/root-presence.ts",
+    file: "src/engine/health/root-presence.ts",
     find: "if (!this.#isOwnFolderThere())\n",
     replace: 'if (known.key === "")\n',
     tests: ["test/engine/root-away.test.ts"],
@@ -120,7 +120,7 @@ export const DELETIONS_FAULTS: readonly Mutation[] = [
   {
     promise: "P12",
     fault: "an unlink event is a deletion without a second look",
-    file: "src/engine/retractions.ts",
+    file: "src/engine/orphans/retractions.ts",
     find: "      journey().hint(new Set(tasks.flatMap((task) => [task.path, ...this.#lineage(task).paths])));\n",
     replace: "",
     tests: ["test/engine/retractions.test.ts"],
@@ -129,7 +129,7 @@ export const DELETIONS_FAULTS: readonly Mutation[] = [
   {
     promise: "P12",
     fault: "nobody looks once more when a product goes",
-    file: "src/engine/take-away.ts",
+    file: "src/engine/orphans/take-away.ts",
     find: 'if (doubted.length > 0) return { is: "doubted", paths: doubted };',
     replace: "",
     tests: ["test/engine/retractions.test.ts"],
@@ -138,7 +138,7 @@ export const DELETIONS_FAULTS: readonly Mutation[] = [
   {
     promise: "P12",
     fault: "a product goes the moment its source does",
-    file: "src/engine/retractions.ts",
+    file: "src/engine/orphans/retractions.ts",
     find: "const SECOND_LOOK_MS = 500;",
     replace: "const SECOND_LOOK_MS = 0;",
     tests: ["test/engine/retractions.test.ts"],
@@ -147,7 +147,7 @@ export const DELETIONS_FAULTS: readonly Mutation[] = [
   {
     promise: "P12",
     fault: "a product goes whatever bytes it has now",
-    file: "src/engine/take-away.ts",
+    file: "src/engine/orphans/take-away.ts",
     find: "if (ours === undefined || hashNow(task.path, facts) !== ours)",
     replace: "if (ours === undefined)",
     tests: ["test/engine/retractions.test.ts"],
@@ -187,7 +187,7 @@ export const DELETIONS_FAULTS: readonly Mutation[] = [
   {
     promise: "P12",
     fault: "what is taken away is deleted instead of put into the trash",
-    file: "src/engine/take-away.ts",
+    file: "src/engine/orphans/take-away.ts",
     find: 'if (task.stage.onOrphan === "delete") {',
     replace: 'if (task.stage.onOrphan !== "keep") {',
     tests: ["test/engine/retractions.test.ts"],
@@ -196,7 +196,7 @@ export const DELETIONS_FAULTS: readonly Mutation[] = [
   {
     promise: "P12",
     fault: "the trash is emptied too early",
-    file: "src/engine/trash-retention.ts",
+    file: "src/engine/orphans/trash-retention.ts",
     find: "TRASH_DAYS * DAY_MS",
     replace: "TRASH_DAYS * (DAY_MS / 24)",
     tests: ["test/engine/trash.test.ts"],
@@ -204,7 +204,7 @@ export const DELETIONS_FAULTS: readonly Mutation[] = [
   {
     promise: "P12",
     fault: "the trash is emptied when the clock jumps forward",
-    file: "src/engine/trash-retention.ts",
+    file: "src/engine/orphans/trash-retention.ts",
     find: "trash.entries().length > 0 && believesClock(ports)",
     replace: "trash.entries().length > 0",
     tests: ["test/engine/trash.test.ts"],

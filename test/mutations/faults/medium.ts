@@ -63,7 +63,7 @@ export const MEDIUM_FAULTS: readonly Mutation[] = [
   {
     promise: "P5",
     fault: "an unclean boot is not noticed",
-    file: "src/engine/session.ts",
+    file: "src/engine/health/session.ts",
     find: "before.bootId !== null && before.bootId === bootId",
     replace: 'before.bootId !== ""',
     tests: ["test/engine/power-cut.test.ts"],
@@ -72,7 +72,7 @@ export const MEDIUM_FAULTS: readonly Mutation[] = [
   {
     promise: "P5",
     fault: "after a boot a clean stop is believed",
-    file: "src/engine/session.ts",
+    file: "src/engine/health/session.ts",
     find: "doubtChanged(table, since)",
     replace: "(before?.clean === true ? -Infinity : doubtChanged(table, since))",
     tests: ["test/engine/power-cut.test.ts"],
@@ -81,7 +81,7 @@ export const MEDIUM_FAULTS: readonly Mutation[] = [
   {
     promise: "P5",
     fault: "a checkpoint is told of though the machine could not force it",
-    file: "src/engine/session.ts",
+    file: "src/engine/health/session.ts",
     find: "if (!forced.every(Boolean)) return;",
     replace: "",
     tests: ["test/engine/power-cut.test.ts"],
@@ -90,7 +90,7 @@ export const MEDIUM_FAULTS: readonly Mutation[] = [
   {
     promise: "P5",
     fault: "a checkpoint of the future is believed",
-    file: "src/engine/session.ts",
+    file: "src/engine/health/session.ts",
     find: "this.#checkpointAt !== undefined && this.#checkpointAt <= clock.wallMs();",
     replace: "this.#checkpointAt !== undefined;",
     tests: ["test/engine/power-cut.test.ts"],
@@ -155,7 +155,7 @@ export const MEDIUM_FAULTS: readonly Mutation[] = [
   {
     promise: "P6",
     fault: "a scan that fails takes everything for gone",
-    file: "src/engine/scans.ts",
+    file: "src/engine/watching/scans.ts",
     find: "failed]);\n      return undefined;",
     replace:
       "failed]);\n      return { paths: [], kinds: new Uint8Array(), stats: new Float64Array(), problems: [], missing: [] };",
@@ -165,7 +165,7 @@ export const MEDIUM_FAULTS: readonly Mutation[] = [
   {
     promise: "P6",
     fault: "what lies below a folder that cannot be listed counts as gone",
-    file: "src/engine/reconcile.ts",
+    file: "src/engine/watching/reconcile.ts",
     find: "|| unknown.some((prefix) => path.startsWith(prefix))",
     replace: "",
     tests: ["test/engine/reconcile.test.ts"],
@@ -173,7 +173,7 @@ export const MEDIUM_FAULTS: readonly Mutation[] = [
   {
     promise: "P7",
     fault: "a full disk counts as a failed attempt",
-    file: "src/engine/machine-trouble.ts",
+    file: "src/engine/health/machine-trouble.ts",
     find: "if (!isOurs && !isNow) return outcome;",
     replace: "return outcome;",
     tests: ["test/engine/machine-trouble.test.ts"],
@@ -189,7 +189,7 @@ export const MEDIUM_FAULTS: readonly Mutation[] = [
   {
     promise: "P7",
     fault: "the reserve is used up",
-    file: "src/engine/machine-trouble.ts",
+    file: "src/engine/health/machine-trouble.ts",
     find: 'if (!this.#from.pauses.has("space") && this.#isBelowReserve(this.#from.root)) {',
     replace: "if (this.#checkedAt < 0) {",
     tests: ["test/engine/machine-trouble.test.ts"],
@@ -205,7 +205,7 @@ export const MEDIUM_FAULTS: readonly Mutation[] = [
   {
     promise: "P7",
     fault: "work does not go on when there is room again",
-    file: "src/engine/machine-trouble.ts",
+    file: "src/engine/health/machine-trouble.ts",
     find: "      this.#from.pauses.clear(trouble);\n",
     replace: "",
     tests: ["test/engine/machine-trouble.test.ts"],
@@ -213,7 +213,7 @@ export const MEDIUM_FAULTS: readonly Mutation[] = [
   {
     promise: "P7",
     fault: "a file system without a free inode counts as having room",
-    file: "src/engine/machine-trouble.ts",
+    file: "src/engine/health/machine-trouble.ts",
     find: " || room.freeFiles === 0",
     replace: "",
     tests: ["test/engine/machine-trouble.test.ts"],

@@ -79,7 +79,7 @@ export const RUNNING_FAULTS: readonly Mutation[] = [
   {
     promise: "P14",
     fault: "a copy of the root with another lock is worked on",
-    file: "src/engine/root-presence.ts",
+    file: "src/engine/health/root-presence.ts",
     find: "if (now?.ino === lock?.ino && now?.dev === lock?.dev) return null;",
     replace: "return null;",
     tests: ["test/engine/root-away.test.ts"],
@@ -195,7 +195,7 @@ export const RUNNING_FAULTS: readonly Mutation[] = [
   {
     promise: "P18",
     fault: "a stop is not told on disk: the next boot takes it for a crash",
-    file: "src/engine/session.ts",
+    file: "src/engine/health/session.ts",
     find: "{ ...this.#document!, clean: true",
     replace: "{ ...this.#document!, clean: false",
     tests: ["test/engine/power-cut.test.ts"],

@@ -69,7 +69,7 @@ export const WATCHING_FAULTS: readonly Mutation[] = [
   {
     promise: "P8",
     fault: "a scan does not see what has vanished",
-    file: "src/engine/reconcile.ts",
+    file: "src/engine/watching/reconcile.ts",
     find: "  addVanished(bases, scan, table, seen, different);\n",
     replace: "",
     tests: ["test/engine/reconcile.test.ts", "test/engine/retractions.test.ts"],
@@ -87,7 +87,7 @@ export const WATCHING_FAULTS: readonly Mutation[] = [
   {
     promise: "P10",
     fault: "a file is read while it is still being written",
-    file: "src/engine/settling.ts",
+    file: "src/engine/watching/settling.ts",
     find: "const wait = settleMs - quietMs;",
     replace: "const wait = 0 * settleMs - quietMs;",
     tests: ["test/engine/settle.test.ts"],
@@ -95,7 +95,7 @@ export const WATCHING_FAULTS: readonly Mutation[] = [
   {
     promise: "P10",
     fault: "a file that was changed while it settled is not waited for anew",
-    file: "src/engine/settling.ts",
+    file: "src/engine/watching/settling.ts",
     find: "if (waiting && sameStat(waiting.stat, stat)) {",
     replace: "if (waiting) {",
     tests: ["test/engine/settle.test.ts", "test/engine/settling.test.ts"],
@@ -120,7 +120,7 @@ export const WATCHING_FAULTS: readonly Mutation[] = [
   {
     promise: "P4",
     fault: "names that cannot be read are dropped in silence",
-    file: "src/engine/scans.ts",
+    file: "src/engine/watching/scans.ts",
     find: "      this.#takeProblems(found.problems.map(asProblem));\n",
     replace: "",
     tests: ["test/engine/machine-trouble.test.ts"],
@@ -166,7 +166,7 @@ export const WATCHING_FAULTS: readonly Mutation[] = [
   {
     promise: "P15",
     fault: "settling runs on the wall clock",
-    file: "src/engine/settling.ts",
+    file: "src/engine/watching/settling.ts",
     find: "    const now = this.#clock.monoMs();\n    const waiting",
     replace: "    const now = this.#clock.wallMs();\n    const waiting",
     tests: ["test/engine/clock-jumps.test.ts", "test/engine/settle.test.ts"],
@@ -174,7 +174,7 @@ export const WATCHING_FAULTS: readonly Mutation[] = [
   {
     promise: "P15",
     fault: "after the clock was set a file's time says how old it is",
-    file: "src/engine/wall-trust.ts",
+    file: "src/engine/health/wall-trust.ts",
     find: "return ageMs < 0 || isBeforeJump ? 0 : ageMs;",
     replace: "return ageMs < 0 ? 0 : ageMs;",
     tests: ["test/engine/clock-jumps.test.ts", "test/engine/settling.test.ts"],
@@ -198,7 +198,7 @@ export const WATCHING_FAULTS: readonly Mutation[] = [
   {
     promise: "P15",
     fault: "a checkpoint does not step back with the clock",
-    file: "src/engine/session.ts",
+    file: "src/engine/health/session.ts",
     find: "    this.#checkpointAt = now - MARGIN_MS;\n",
     replace: "",
     tests: ["test/engine/power-cut.test.ts"],

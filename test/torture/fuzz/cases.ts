@@ -20,7 +20,7 @@ import {
   varsOfEntity,
 } from "../../../src/core/pattern/pattern.ts";
 import { matchesGlob, parseTarget } from "../../../src/core/plan/targets.ts";
-import { readSession } from "../../../src/engine/session.ts";
+import { readSession } from "../../../src/engine/health/session.ts";
 import { load } from "../../support/definitions.ts";
 import type { StoreRoot } from "../../support/store-fixtures.ts";
 import { DEFINITIONS, DOCUMENTS, NAMES, PATTERNS } from "./seeds.ts";

@@ -1,6 +1,6 @@
 import type { Kill } from "../checker/plan.ts";
 import type { Task } from "../../../src/core/plan/topology.ts";
-import { acceptTasks } from "../../../src/engine/accept.ts";
+import { acceptTasks } from "../../../src/engine/calls/accept.ts";
 import { withEntry } from "../../../src/engine/manifest-book.ts";
 import { Desk } from "./desk.ts";
 import { Dice } from "./dice.ts";
