@@ -188,13 +188,14 @@ test("under a daemon nothing of its is disturbed: it runs nothing, says nothing,
   expect(project.files()).toEqual(files);
   expect(project.names(".millrace/tmp")).toEqual([]);
   // What else is off is looked at twice; what was made again is told beside it.
-  project.rewrite(".millrace/controls.json", "{");
+  project.drop(".millrace/trash/20260101T000000000Z-aaaaaaaaaaaa/note.json", "{");
+  project.drop(".millrace/trash/20260101T000000000Z-aaaaaaaaaaaa/input/9.txt", "nine");
   const second = await rebuild(project, ["clock@1"]);
   expect(named(second.root)).toEqual(["not-repeated clock/1.txt"]);
   const third = await rebuild(project);
   expect(named(third.root).toSorted()).toEqual([
-    "controls-damaged .millrace/controls.json",
     ...["1", "2", "3"].map((id) => `not-repeated clock/${id}.txt`),
+    "trash-damaged .millrace/trash/20260101T000000000Z-aaaaaaaaaaaa/",
   ]);
   expect(third.root.checked.rebuilt).toEqual(root.checked.rebuilt);
   project.drop("input/4.txt", "one more");

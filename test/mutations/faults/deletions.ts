@@ -172,7 +172,7 @@ export const DELETIONS_FAULTS: readonly Mutation[] = [
     promise: "P12",
     fault: "a file that somebody else wrote is taken away",
     file: "src/core/plan/verdict.ts",
-    find: '  if (ours === undefined)\n    return "Millrace did not write the file that lies there, so it stays";\n',
+    find: '  if (ours === undefined) return "Millrace did not write the file that lies there, so it stays";\n',
     replace: "",
     tests: ["test/core/plan/verdict.test.ts"],
   },
