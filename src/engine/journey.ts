@@ -1,17 +1,17 @@
-import type { FailureRecord } from "../core/model/manifest.ts";
-import type { EntityId, MonoMs, RelPath, Status, TaskKey, WallMs } from "../core/model/words.ts";
+import type { EntityId, RelPath, TaskKey } from "../core/model/words.ts";
 import type { Task, Topology } from "../core/plan/topology.ts";
 import { reasonsOf, type Verdict } from "../core/plan/verdict.ts";
-import { remainingMs } from "../core/resilience/retry.ts";
 import type { AttemptOutcome, Clock, Job, JobQueue, NodeRunner, Random, StageWork } from "../ports.ts";
-import { Brake } from "./health/brake.ts";
 import { type Attempted, type Committed, Committer, type CommitPorts } from "./commit.ts";
 import { type FactSources, judgeTask } from "./facts.ts";
+import { Brake } from "./health/brake.ts";
 import type { Ending } from "./history.ts";
 import { learnHash, look, type LookSources } from "./look.ts";
 import { requestOf } from "./request.ts";
 import type { StageInForce } from "./stages.ts";
 import { failedForRoom, Staging } from "./staging.ts";
+import { TaskStatuses } from "./task-statuses.ts";
+import { failureOf, type Prepared, retryOf, type Underway } from "./underway.ts";
 
 /** How many paths are looked at before others get a turn. */
 const SLICE = 256;
@@ -41,22 +41,6 @@ export interface JourneyPorts extends CommitPorts {
 /** Verdicts that let a running attempt come to its end: its result is wanted, or no worse than waiting for it. */
 const MAY_END: ReadonlySet<string> = new Set(["fresh", "skipped", "held"]);
 
-/** A task between its verdict and its end. */
-interface Underway {
-  readonly task: Task;
-  readonly reasons: string;
-  readonly order: number;
-  /** When its next try is due, as the failure's record has it and by our own clock; `undefined` for a first try. */
-  readonly retry: { readonly at: WallMs; readonly dueAt: MonoMs } | undefined;
-  /** How it failed last, when it was judged. */
-  readonly failure: FailureRecord | undefined;
-  attemptId: string | undefined;
-  /** The code of the running attempt. */
-  work: StageWork | undefined;
-  /** Something happened while the attempt ran: its end is judged, whatever it is. */
-  isDoubted: boolean;
-}
-
 /**
  * The journey of a dropped file, from a hint to its results and to what follows from them:
  *
@@ -83,11 +67,10 @@ export class Journey {
   readonly #underway = new Map<TaskKey, Underway>();
   /** Tasks with a running attempt. */
   readonly #running = new Set<TaskKey>();
-  /** Queued and running tasks by entity: its manifest waits for the end of the chain. */
-  readonly #busy = new Map<EntityId, Set<TaskKey>>();
   /** Tasks whose attempts the shared thread gave back. */
   readonly #alone = new Set<TaskKey>();
   readonly #hashing = new Set<RelPath>();
+  readonly #statuses: TaskStatuses;
   readonly #brake: Brake;
   #pumping = false;
   #stopped = false;
@@ -99,6 +82,7 @@ export class Journey {
     this.#facts = facts;
     this.#committer = new Committer(ports, lookFrom, facts);
     this.#brake = new Brake(ports.clock, lookFrom.table);
+    this.#statuses = new TaskStatuses(lookFrom.table, () => this.#topology);
     this.#queue = ports.queue?.((jobs) => this.#run(jobs));
   }
 
@@ -132,7 +116,7 @@ export class Journey {
       }
       this.#queue?.drop(key);
       this.#underway.delete(key);
-      this.#setStatus(task, undefined);
+      this.#statuses.set(task, undefined);
       tasks.push(...this.#today(task));
     }
     this.replan(tasks);
@@ -286,7 +270,7 @@ export class Journey {
       if ("verdict" in judged) return judged.verdict;
       const slow = judged.unknown.filter((path) => !this.#learn(path));
       if (slow.length > 0) {
-        if (!this.#underway.has(task.key)) this.#setStatus(task, "waiting");
+        if (!this.#underway.has(task.key)) this.#statuses.set(task, "waiting");
         return undefined;
       }
     }
@@ -323,7 +307,7 @@ export class Journey {
     }
     if (!verdict.due || !this.#queue) {
       this.#forget(task);
-      return this.#setStatus(task, verdict.status === "none" ? undefined : verdict.status);
+      return this.#statuses.set(task, verdict.status === "none" ? undefined : verdict.status);
     }
     this.#enqueue(task, verdict, underway?.order ?? order);
   }
@@ -331,13 +315,13 @@ export class Journey {
   #enqueue(task: Task, verdict: Verdict, order: number): void {
     const inForce = this.#facts.stages().of(task.stage);
     const reasons = reasonsOf(verdict).join(" ");
-    const retry = this.#retryOf(task, verdict);
+    const failure = failureOf(task, this.#facts.book);
+    const retry = retryOf(verdict, this.#underway.get(task.key)?.retry, failure, this.#ports.clock);
     const dueAt = Math.max(retry?.dueAt ?? 0, this.#brake.dueAt(task.key));
     const isLater = dueAt > this.#ports.clock.monoMs();
     const notRunning = { attemptId: undefined, work: undefined, isDoubted: false };
-    const failure = this.#failureOf(task);
     this.#underway.set(task.key, { task, reasons, order, retry, failure, ...notRunning });
-    this.#setStatus(task, isLater ? "retrying" : "queued");
+    this.#statuses.set(task, isLater ? "retrying" : "queued");
     this.#queue!.put({
       taskKey: task.key,
       stageKey: task.stage.key,
@@ -353,45 +337,10 @@ export class Journey {
     return lane === "batch" && work && !this.#alone.has(key) ? this.#ports.runner.laneOf(work) : "single";
   }
 
-  /** When a failed task is due. A wait that has begun is not reckoned again: the wall clock may have been set since. */
-  #retryOf(task: Task, { retryAt }: Verdict): Underway["retry"] {
-    if (retryAt === undefined) return undefined;
-    const begun = this.#underway.get(task.key)?.retry;
-    if (begun?.at === retryAt) return begun;
-    const { clock } = this.#ports;
-    const failure = this.#failureOf(task);
-    return { at: retryAt, dueAt: clock.monoMs() + remainingMs(retryAt, failure?.delayMs ?? 0, clock.wallMs()) };
-  }
-
-  #failureOf(task: Task): FailureRecord | undefined {
-    const { failures } = this.#facts.book.get(task.entity.id);
-    const pattern = task.stage.pattern.text;
-    return Object.hasOwn(failures, pattern) ? failures[pattern] : undefined;
-  }
-
   /** The task is no longer underway. */
   #forget(task: Task): void {
     this.#queue?.drop(task.key);
     this.#underway.delete(task.key);
-  }
-
-  #setStatus(task: Task, status: Status | undefined): void {
-    const { table } = this.#look;
-    this.#setBusy(task, status === "queued" || status === "running");
-    const row = status === undefined ? table.find(task.path) : table.ensure(task.path, this.#topology.roleNumber);
-    if (row === undefined) return;
-    table.setStatus(row, status);
-    if (status === undefined && !table.isPresent(row)) table.remove(row);
-  }
-
-  #setBusy({ key, entity }: Task, busy: boolean): void {
-    const tasks = this.#busy.get(entity.id);
-    if (busy) {
-      if (tasks) tasks.add(key);
-      else this.#busy.set(entity.id, new Set([key]));
-    } else if (tasks?.delete(key) && tasks.size === 0) {
-      this.#busy.delete(entity.id);
-    }
   }
 
   // ------------------------------------------------------------ 6 run
@@ -438,7 +387,7 @@ export class Journey {
       underway.attemptId = runId;
       underway.work = inForce.work;
       this.#running.add(task.key);
-      this.#setStatus(task, "running");
+      this.#statuses.set(task, "running");
       const { reasons, order } = underway;
       attempts.set(runId, {
         task,
@@ -480,7 +429,8 @@ export class Journey {
     const unwanted = attempted.filter((attempt) => !committed.has(attempt));
     if (unwanted.length > 0) this.replan(unwanted.flatMap(({ task }) => this.#today(task)));
     this.#ports.onEnding(endings);
-    for (const { task } of endings) if (!this.#busy.has(task.entity.id)) this.#ports.flushManifest(task.entity.id);
+    for (const { task } of endings)
+      if (!this.#statuses.isBusy(task.entity.id)) this.#ports.flushManifest(task.entity.id);
   }
 
   /** The shared thread gave them back: they are planned anew, each for a thread and a slot of its own. */
@@ -514,13 +464,13 @@ export class Journey {
     this.#alone.delete(task.key);
     this.#brake.ended(task, result);
     if (isDone(result)) {
-      this.#setStatus(task, result.is === "skipped" ? "skipped" : "fresh");
+      this.#statuses.set(task, result.is === "skipped" ? "skipped" : "fresh");
       this.#ports.onDone(task.key);
       return;
     }
     // Another stage may have taken its path over.
-    if (this.#topology.producerTask(task.path)?.key === task.key) this.#setStatus(task, "waiting");
-    else this.#setBusy(task, false);
+    if (this.#topology.producerTask(task.path)?.key === task.key) this.#statuses.set(task, "waiting");
+    else this.#statuses.release(task);
     if (result.is === "dropped") for (const state of this.#topology.statesAt(result.path)) look(state, this.#look);
   }
 
@@ -539,15 +489,6 @@ export class Journey {
     // What follows from the oldest file comes before the next file: chains end early, and their manifests are written once.
     this.#plan(tasks, Math.min(...endings.map((e) => e.order)));
   }
-}
-
-/** An attempt on its way. */
-interface Prepared extends Omit<Attempted, "outcome"> {
-  readonly reasons: string;
-  readonly order: number;
-  readonly startedAt: number;
-  /** Why it has no place for its result; then it fails without a run. */
-  readonly noRoom: Error | undefined;
 }
 
 /** Puts a task at the end: what is matched later comes after what it is made from. */

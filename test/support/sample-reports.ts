@@ -94,7 +94,7 @@ export const BLOCKED: TaskReport = {
   waitingFor: ["transformed@003: it is retrying"],
 };
 
-export const FROZEN: FrozenReport = {
+const FROZEN: FrozenReport = {
   total: 42,
   since: "2026-11-20T12:59:00.000Z",
   why: ["21 of 40 sources of input/{id}.txt (echo#input) vanished: more than half"],

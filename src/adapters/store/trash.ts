@@ -7,8 +7,6 @@ import { RetractedIndex } from "./retracted-index.ts";
 import { isSameStat } from "./same-stat.ts";
 import { canBeTrashed, entryName, formatNote, keptPath, parseNote, timeOfName, TRASH_FOLDER } from "./trash-note.ts";
 
-export type { TrashNote } from "./trash-note.ts";
-
 const NOTE = "note.json";
 /** No note that we write is larger than a manifest's record; a larger one is not read. */
 const MAX_NOTE_BYTES = 16 * 1024 * 1024;

@@ -3,7 +3,7 @@ import type { Clock, Disk, Trash } from "../../ports.ts";
 import type { NamedTimers } from "../named-timers.ts";
 
 /** How long the trash keeps what was moved aside, in days. */
-export const TRASH_DAYS = 7 as const;
+const TRASH_DAYS = 7 as const;
 const DAY_MS = 86_400_000;
 /** How often a root at work looks for what is older, in milliseconds. */
 const SWEEP_MS = 3_600_000;

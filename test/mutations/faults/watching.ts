@@ -182,7 +182,7 @@ export const WATCHING_FAULTS: readonly Mutation[] = [
   {
     promise: "P15",
     fault: "a wait that has begun is reckoned anew by the wall clock",
-    file: "src/engine/journey.ts",
+    file: "src/engine/underway.ts",
     find: "if (begun?.at === retryAt) return begun;",
     replace: "",
     tests: ["test/engine/planning.test.ts", "test/engine/clock-jumps.test.ts"],

@@ -25,7 +25,7 @@ export function diskView(root: string): RootView {
 }
 
 /** A path as plans write it: text, or `hex:` and its bytes when it is no UTF-8. */
-export function planPath(path: Uint8Array): PlanPath {
+function planPath(path: Uint8Array): PlanPath {
   try {
     return utf8.decode(path);
   } catch {

@@ -141,11 +141,7 @@ function makeResult(stage: PlannedStage, { entity, path, vars, members }: Place,
 }
 
 /** What an operation makes of its inputs. */
-export function apply(
-  op: Op,
-  contents: readonly string[],
-  other: (stage: string) => string | undefined,
-): string | null {
+function apply(op: Op, contents: readonly string[], other: (stage: string) => string | undefined): string | null {
   const [first = ""] = contents;
   const colon = op.indexOf(":");
   const word = colon < 0 ? op : op.slice(0, colon);

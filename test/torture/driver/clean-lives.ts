@@ -17,7 +17,7 @@ export interface CleanLife {
 }
 
 /** The definitions of two pipelines, the second of which goes on where the first ends, and the same as a plan says it. */
-export function twoPipelines(first: string, second: string): { definitions: object[]; stages: PlannedStage[] } {
+function twoPipelines(first: string, second: string): { definitions: object[]; stages: PlannedStage[] } {
   const definitions = [
     {
       name: "one",

@@ -24,7 +24,7 @@ interface Recorded {
 }
 
 /** Where the runs that are judged leave their records. */
-export const PATTERNS: Readonly<
+const PATTERNS: Readonly<
   Record<
     string,
     {
