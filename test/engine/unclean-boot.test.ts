@@ -134,6 +134,45 @@ describe("after a power cut, of what changed since the last checkpoint", () => {
     expect([rig.status("mid/3.txt"), rig.text("mid/3.txt"), notes(rig)]).toEqual(["failed", "theirs", []]);
   });
 
+  test("a torn result whose task was held is not called an edit after another boot, and what changed between them is", async () => {
+    const rig = await worked(chained);
+    const setHeld = (held: Record<string, string>): void => {
+      const { root } = rig;
+      const tasks = ["mid/0.txt", "mid/1.txt"].flatMap((path) => root.stages.topology.producerTask(path) ?? []);
+      root.setControls({ ...root.controls, held }, tasks);
+    };
+    setHeld({ "near#mid@0": "2026-01-01T00:00:00.000Z", "near#mid@1": "2026-01-01T00:00:00.000Z" });
+    rig.disk.write(`${ROOT}/mid/1.txt`, "\0\0");
+    safe(rig);
+    rig.machine.reboot();
+    await rig.revive(boot);
+    await rig.pass(120_000);
+    rig.write("mid/0.txt", "by hand");
+    await rig.pass(120_000);
+    rig.write("in/3.txt", "b");
+    await rig.quiet();
+    await rig.pass(120_000);
+    rig.write("in/4.txt", "c");
+    await rig.quiet();
+    rig.kill();
+    safe(rig);
+    rig.machine.reboot();
+    await rig.revive(boot);
+    await rig.pass(5000);
+    setHeld({ "near#mid@0": "2026-01-01T00:00:00.000Z" });
+    await rig.quiet();
+    expect([rig.text("mid/1.txt"), notes(rig)]).toEqual([
+      "A",
+      ["not what its record says since the machine went down, made again"],
+    ]);
+    setHeld({});
+    await rig.quiet();
+    expect([rig.text("mid/0.txt"), notes(rig)]).toEqual([
+      "OLDER",
+      expect.arrayContaining(["edited by hand, made again"]),
+    ]);
+  });
+
   test("a file that is older than the checkpoint is a foreign one", async () => {
     const rig = await worked(chained);
     rig.disk.rewriteWithSameStat(`${ROOT}/mid/0.txt`, "their");

@@ -12,6 +12,8 @@ const BUSY_MS = 30_000;
 const MARGIN_MS = 60_000;
 /** How long a stop waits for the medium, in milliseconds. */
 const STOP_MS = 10_000;
+/** How many times of earlier boots are remembered. */
+const MOST_SPANS = 16;
 
 /**
  * `.millrace/session.json`: who works on the root since when, and up to when everything is known to be on the medium.
@@ -56,6 +58,22 @@ export interface Unsure {
   readonly until: string;
   /** All of it has been looked at; until then a start does so again. */
   readonly verified: boolean;
+  /**
+   * The same times of boots before that one, oldest first, each verified or overtaken by a later boot: a task that is held or
+   * blocked still has what they left in its result's place. At most 16; two of more are told as one. Left out when there is none.
+   */
+  readonly before?: readonly { readonly since: string | null; readonly until: string }[];
+}
+
+/** A time in which files may have been torn, in milliseconds. */
+interface Span {
+  readonly since: number;
+  readonly until: number;
+}
+
+interface UnsureTimes extends Span {
+  readonly verified: boolean;
+  readonly before: readonly Span[];
 }
 
 export interface SessionSources {
@@ -83,7 +101,7 @@ export class Session {
   #syncing: Promise<void> | undefined;
   #problem: Problem | undefined;
   #table: StateTable | undefined;
-  #unsure: { readonly since: number; readonly until: number; verified: boolean } | undefined;
+  #unsure: UnsureTimes | undefined;
 
   constructor(from: SessionSources) {
     this.#from = from;
@@ -101,8 +119,9 @@ export class Session {
     const before = readSession(disk, root);
     this.#checkpointAt = parseTime(before?.checkpointAt);
     const bootId = machine.bootId();
+    const unsureBefore = readUnsure(before?.unsure);
     if (before && before.bootId !== null && before.bootId === bootId) {
-      this.#unsure = readUnsure(before.unsure);
+      this.#unsure = unsureBefore;
       if (this.#unsure === undefined || this.#unsure.verified) return false;
       doubtChanged(table, this.#unsure.since);
       return true;
@@ -114,7 +133,8 @@ export class Session {
     const newest = newestIn(table);
     const endedAt = before?.clean ? (parseTime(before.endedAt) ?? -Infinity) : clock.wallMs();
     // Without a document nothing was written here that a power cut could have torn: it is forced to the medium first.
-    if (before) this.#unsure = { since, until: Math.ceil(Math.max(newest, endedAt)), verified: false };
+    const until = Math.ceil(Math.max(newest, endedAt));
+    if (before) this.#unsure = { since, until, verified: false, before: spansOf(unsureBefore) };
     if (before && !before.clean) this.#problem = wentDown(before, isUsable);
     return true;
   }
@@ -124,7 +144,9 @@ export class Session {
    * checkpoint: a machine without a clock of its own may believe for a while that it is earlier than before it went down.
    */
   mayBeTorn({ ctimeMs }: { readonly ctimeMs: WallMs }): boolean {
-    if (this.#unsure === undefined || ctimeMs < this.#unsure.since) return false;
+    if (this.#unsure === undefined) return false;
+    if (this.#unsure.before.some(({ since, until }) => ctimeMs >= since && ctimeMs <= until)) return true;
+    if (ctimeMs < this.#unsure.since) return false;
     return !this.#unsure.verified || ctimeMs <= this.#unsure.until || ctimeMs > this.#from.clock.wallMs();
   }
 
@@ -300,19 +322,36 @@ function newestIn(table: StateTable): WallMs {
 }
 
 /** `undefined` when it is not what we write. */
-function readUnsure(
-  unsure: Partial<Record<keyof Unsure, unknown>> | undefined | null,
-): { since: number; until: number; verified: boolean } | undefined {
-  const until = parseTime(unsure?.until);
-  if (until === undefined) return undefined;
-  return { since: parseTime(unsure!.since) ?? -Infinity, until, verified: unsure!.verified === true };
+function readUnsure(unsure: Partial<Record<keyof Unsure, unknown>> | undefined | null): UnsureTimes | undefined {
+  const span = readSpan(unsure);
+  if (span === undefined) return undefined;
+  const before = Array.isArray(unsure!.before) ? unsure!.before.flatMap((each) => readSpan(each) ?? []) : [];
+  return { ...span, verified: unsure!.verified === true, before };
 }
 
-function writtenUnsure({ since, until, verified }: { since: number; until: number; verified: boolean }): Unsure {
+function readSpan(span: { readonly since?: unknown; readonly until?: unknown } | undefined | null): Span | undefined {
+  const until = parseTime(span?.until);
+  return until === undefined ? undefined : { since: parseTime(span!.since) ?? -Infinity, until };
+}
+
+/** All times of boots so far, for one more boot. */
+function spansOf(unsure: UnsureTimes | undefined): readonly Span[] {
+  if (unsure === undefined) return [];
+  const spans = [...unsure.before, { since: unsure.since, until: unsure.until }];
+  const [first, second, ...others] = spans;
+  if (spans.length <= MOST_SPANS) return spans;
+  return [{ since: Math.min(first!.since, second!.since), until: Math.max(first!.until, second!.until) }, ...others];
+}
+
+function writtenUnsure({ since, until, verified, before }: UnsureTimes): Unsure {
+  const earlier = before.length > 0 ? { before: before.map(writtenSpan) } : {};
+  return { ...writtenSpan({ since, until }), verified, ...earlier };
+}
+
+function writtenSpan({ since, until }: Span): { since: string | null; until: string } {
   return {
     since: Number.isFinite(since) ? new Date(since).toISOString() : null,
     until: new Date(Math.max(0, until)).toISOString(),
-    verified,
   };
 }
 
