@@ -1,4 +1,4 @@
-import { problem } from "../core/model/problem.ts";
+import { type Problem, problem } from "../core/model/problem.ts";
 import { fail, ok, type Result } from "../core/model/result.ts";
 import type { EntityId, RelPath, Status } from "../core/model/words.ts";
 import { namesStage, parseTarget } from "../core/plan/targets.ts";
@@ -11,7 +11,7 @@ import { graphOf } from "./calls/graph.ts";
 import { withEntry } from "./manifest-book.ts";
 import { historyOf, logsOf, pastAttempts } from "./calls/past-attempts.ts";
 import { notQuarantined, quarantined } from "./calls/quarantine.ts";
-import { explainTask, summaryOf, taskReport, verdictOf } from "./calls/reports.ts";
+import { awayProblem, explainTask, summaryOf, taskReport, verdictOf } from "./calls/reports.ts";
 import type { Root } from "./root.ts";
 import { runRoots } from "./run.ts";
 import { addUp, statusOfRoot, taskCounts } from "./calls/status.ts";
@@ -58,6 +58,8 @@ export class RootsControl implements Shape.Control {
   async plan({ targets }: { readonly targets?: readonly string[] }): Promise<Result<Shape.PlanReport>> {
     const found = this.#finder.find(targets, (status) => status !== undefined && TO_DO.has(status));
     if (!found.ok) return found;
+    const away = this.#away();
+    if (away) return fail(away);
     const tasks = await this.#reports(found.value);
     const counts = addUp(this.#roots.map(taskCounts));
     return ok({ version: 1, tasks: tasks.filter((task) => TO_DO.has(task.status)), counts });
@@ -68,6 +70,8 @@ export class RootsControl implements Shape.Control {
     if (!found.ok) return found;
     const [first, ...others] = found.value;
     if (!first) return fail(nothingToExplain(target, this.#finder.stages()));
+    const away = awayProblem(first.root);
+    if (away) return fail(away);
     const distinct = others.filter(({ task }) => task.key !== first.task.key);
     if (distinct.length > 0 && !first.task.inputs.some((input) => input.path === target))
       return fail(
@@ -100,6 +104,8 @@ export class RootsControl implements Shape.Control {
     const wanted = query.status && new Set(query.status);
     const found = this.#finder.find(query.targets, (status) => !wanted || (status !== undefined && wanted.has(status)));
     if (!found.ok) return found;
+    const away = this.#away();
+    if (away) return fail(away);
     const tasks = await this.#reports(found.value.slice(0, query.limit ?? 1000));
     return ok({ version: 1, total: found.value.length, tasks });
   }
@@ -115,6 +121,8 @@ export class RootsControl implements Shape.Control {
         ok({ version: 1, root: root.ports.name, entity: id, file: root.ports.manifests.fileOf(id), manifest }),
       );
     }
+    const away = this.#away();
+    if (away) return Promise.resolve(fail(away));
     const hint = 'see the entities with "millrace list"; an entity without any result has no manifest';
     return Promise.resolve(fail(problem("M130", `no manifest for "${entity}"`, hint)));
   }
@@ -313,6 +321,11 @@ export class RootsControl implements Shape.Control {
     if (root === undefined) return fail(rootNotHeld(query.root));
     const repaired = await repairRoot(root, query.findings);
     return ok({ version: 1, repaired: repaired.flatMap((is, at) => (is ? [at] : [])) });
+  }
+
+  /** Why nothing can be said of tasks: a root that is away cannot be looked at. */
+  #away(): Problem | undefined {
+    return this.#roots.map(awayProblem).find((found) => found !== undefined);
   }
 
   #now(): number {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { RootsControl } from "../../src/engine/control-roots.ts";
 import { statusOfRoot } from "../../src/engine/calls/status.ts";
 import { echo, EngineRig } from "../support/engine-rig.ts";
 
@@ -315,4 +316,19 @@ test("a root whose disk does not answer is away, with what the system said", asy
   rig.disk.onOperation = undefined;
   await rig.pass(2_000);
   expect(statusOfRoot(rig.root).paused).toBeNull();
+});
+
+test("while the root is away no command says anything of its tasks but why", async () => {
+  const rig = await rigWithResults();
+  WAYS["is unmounted, and its empty mount point is there"]!.go(rig);
+  await rig.pass(3_000);
+  const control = new RootsControl([rig.root], { owner: () => null, ignored: () => () => undefined });
+  const answers = await Promise.all([
+    control.explain({ target: "upper@1" }),
+    control.plan({}),
+    control.list({}),
+    control.show({ entity: "1" }),
+  ]);
+  const codes = answers.map((answer) => (answer.ok ? "answered" : answer.problems[0]!.code));
+  expect(codes).toEqual(["M512", "M512", "M512", "M512"]);
 });

@@ -4,7 +4,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 const LONG = [/\/torture\//, /\/e2e\/(watching|disk-full|stops)\.test/, /\/engine\/(verify-damage|kill|power-cut)\.test/];
 
 /** The usual order, but what takes long goes first. */
-export default class LongFirst extends BaseSequencer {
+export class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files);
     const isLong = ({ moduleId }: TestSpecification): boolean => LONG.some((name) => name.test(moduleId));

@@ -1,3 +1,4 @@
+import type { Problem } from "../../core/model/problem.ts";
 import type { Task } from "../../core/plan/topology.ts";
 import { hasNoPath } from "../../core/plan/topology.ts";
 import type { Status } from "../../core/model/words.ts";
@@ -68,7 +69,7 @@ export async function explainTask(root: Root, task: Task): Promise<ExplainReport
   return {
     version: 1,
     task: report,
-    summary: summaryOf(report),
+    summary: summaryOf(report) + pausedWords(root, report),
     inputs,
     output: {
       path: report.path,
@@ -105,6 +106,20 @@ const REASON_WORDS: Readonly<Record<string, string>> = {
   "foreign-file": "there is a file in its output's place that Millrace did not write",
   "ambiguous-name": "its name does not lead back to the entity",
 };
+
+/** Statuses of work that would start if work were started. */
+const WOULD_START: ReadonlySet<Status> = new Set(["missing", "stale", "queued", "waiting", "retrying"]);
+
+function pausedWords(root: Root, { status }: TaskReport): string {
+  const paused = WOULD_START.has(status) ? root.pauses.current : null;
+  return paused === null ? "" : `; but ${paused.message}`;
+}
+
+/** Why nothing can be said about the tasks of a root: it is not there. `undefined` when it is. */
+export function awayProblem(root: Root): Problem | undefined {
+  const { current } = root.pauses;
+  return current?.code === "M512" ? current : undefined;
+}
 
 /** One sentence for people. */
 export function summaryOf(report: TaskReport): string {
