@@ -89,22 +89,32 @@ export class FileIntents implements IntentStore {
   }
 
   #names(): string[] {
-    return (this.#disk.list(this.#folder) ?? []).sort();
+    return (this.#asked(() => this.#disk.list(this.#folder)) ?? []).sort();
   }
 
   /** The text; `null` when it cannot be read or is none. */
   #text(path: AbsPath): string | null | undefined {
     try {
-      return readText(this.#disk, path);
+      return this.#asked(() => readText(this.#disk, path));
     } catch (error) {
       if (!(error instanceof Error && "code" in error)) throw error;
       return null;
     }
   }
 
+  /** A read that fails once is asked again: without its intent, a result of ours looks like somebody's edit. */
+  #asked<T>(read: () => T): T {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error)) throw error;
+      return read();
+    }
+  }
+
   #read(name: string): Intent | "unreadable" | undefined {
     const path = `${this.#folder}/${name}/${INTENT}`;
-    const kind = this.#disk.lstat(path)?.kind;
+    const kind = this.#asked(() => this.#disk.lstat(path))?.kind;
     if (kind === undefined) return undefined;
     const text = kind === "file" ? this.#text(path) : null;
     if (text === undefined) return undefined;

@@ -132,3 +132,22 @@ test.each(["", "..", "a/b", "a b"])("%j is no batch id", (id) => {
   expect(() => new FileIntents(at.root, at.disk).remove(id)).toThrow(InternalError);
   expect(existsSync(`${at.root}/.millrace`)).toBe(true);
 });
+
+test.each(["list", "lstat", "read"] as const)("a %s that fails once loses no intent", (name) => {
+  using at = makeStoreRoot();
+  new FileIntents(at.root, at.disk).makeBatch("b1");
+  new FileIntents(at.root, at.disk).write(intent("b1"));
+  let isBroken = true;
+  const once = (path: string): never | void => {
+    if (!isBroken) return;
+    isBroken = false;
+    throw Object.assign(new Error(`EIO: ${path}`), { code: "EIO" });
+  };
+  const disk = diskWith(at.disk, {
+    [name]: (path: string) => {
+      once(path);
+      return at.disk[name](path);
+    },
+  });
+  expect(new FileIntents(at.root, disk).readAll()).toEqual({ intents: [intent("b1")], unreadable: [] });
+});
