@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { LosingDisk } from "../support/losing-disk.ts";
 import { EngineRig, echo, source, stage } from "../support/engine-rig.ts";
+import { diskError } from "../support/memory-disk.ts";
 
 const ROOT = "/project/state";
 
@@ -68,6 +69,20 @@ describe("after a power cut, of what changed since the last checkpoint", () => {
       "x(OLDER)",
     ]);
     expect(notes(rig)).toContain("it has no record since the machine went down, made again");
+  });
+
+  test.each(["read", "lstat"])("a torn result is made again though a %s of the session fails", async (name) => {
+    const rig = await worked(chained);
+    rig.disk.write(`${ROOT}/mid/1.txt`, "\0\0");
+    rig.disk.remove(manifestOf("1"));
+    safe(rig);
+    rig.machine.reboot();
+    rig.disk.onOperation = (operation, path) => {
+      if (operation === name && path.endsWith("/session.json")) throw diskError("EIO", path);
+    };
+    await rig.revive(boot);
+    expect([rig.status("mid/1.txt"), rig.text("mid/1.txt"), rig.text("last/1.txt")]).toEqual(["fresh", "A", "x(A)"]);
+    expect(notes(rig)).toEqual(["it has no record since the machine went down, made again"]);
   });
 
   test("a torn result is not called an edit", async () => {

@@ -2,6 +2,7 @@ import { type Problem, problem } from "../../core/model/problem.ts";
 import type { AbsPath, RelPath, WallMs } from "../../core/model/words.ts";
 import type { StateTable } from "../../core/plan/state-table.ts";
 import type { Clock, Disk, Machine, Timer, Trash } from "../../ports.ts";
+import { isDiskError } from "../disk-error.ts";
 import type { NamedTimers } from "../named-timers.ts";
 
 /** How long a root must be quiet before everything is forced to the medium, in milliseconds. */
@@ -128,13 +129,15 @@ export class Session {
     }
     // A checkpoint in the future says that the clock was set back since: then it says nothing about files' times.
     const isUsable = this.#checkpointAt !== undefined && this.#checkpointAt <= clock.wallMs();
-    const since = isUsable ? this.#checkpointAt! - MARGIN_MS : -Infinity;
+    const unseen = unsureBefore?.verified === false ? unsureBefore.since : Infinity;
+    const since = Math.min(isUsable ? this.#checkpointAt! - MARGIN_MS : -Infinity, unseen);
     doubtChanged(table, since);
     const newest = newestIn(table);
     const endedAt = before?.clean ? (parseTime(before.endedAt) ?? -Infinity) : clock.wallMs();
     // Without a document nothing was written here that a power cut could have torn: it is forced to the medium first.
     const until = Math.ceil(Math.max(newest, endedAt));
-    if (before) this.#unsure = { since, until, verified: false, before: spansOf(unsureBefore) };
+    if (before || mayHaveSession(disk, root))
+      this.#unsure = { since, until, verified: false, before: spansOf(unsureBefore) };
     if (before && !before.clean) this.#problem = wentDown(before, isUsable);
     return true;
   }
@@ -297,6 +300,16 @@ export function readSession(disk: Disk, root: AbsPath): SessionDocument | undefi
   } catch {
     // Unreadable or torn: as if there were none, which verifies most.
     return undefined;
+  }
+}
+
+/** Is there a document, though it may be none that can be read? */
+function mayHaveSession(disk: Disk, root: AbsPath): boolean {
+  try {
+    return disk.lstat(sessionFile(root)) !== undefined;
+  } catch (error) {
+    if (!isDiskError(error)) throw error;
+    return true;
   }
 }
 
