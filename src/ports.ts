@@ -256,6 +256,8 @@ export interface ManifestStore {
   ids(): EntityId[];
   /** Where it is (or would be), relative to the root. */
   fileOf(id: EntityId): RelPath;
+  /** Removes what a refused write left in `tmp`; `false` while the disk refuses that. */
+  tidy(): boolean;
 }
 
 /** One state that a commit is about to put in place or to retract, or a source that it is about to record. */
@@ -296,11 +298,11 @@ export interface IntentStore {
     /** Warnings for intents that cannot be read, with their folders. */
     readonly unreadable: readonly { readonly folder: AbsPath; readonly problem: Problem }[];
   };
-  /** Removes the batch's folder with everything in it. */
-  remove(batchId: string): void;
+  /** Removes the batch's folder with everything in it, or one of the `leftovers`. */
+  remove(name: string): void;
   /** Removes everything from `tmp` but batches with a readable intent; returns the names of what was removed. */
   clear(): string[];
-  /** The ids in `tmp` that are no batch with a readable intent: what `clear` could not remove. */
+  /** The names in `tmp` that are no batch with a readable intent: what `clear` could not remove. */
   leftovers(): string[];
 }
 
@@ -335,6 +337,8 @@ export interface Controls {
 export interface ControlsStore {
   read(): Controls;
   write(controls: Controls): void;
+  /** Removes what a refused write left in `tmp`; `false` while the disk refuses that. */
+  tidy(): boolean;
 }
 
 /** What a retracted result was the result of, and what its manifest said of it. */

@@ -77,7 +77,11 @@ export class Keeper {
 
   /** Replaces the controls, on disk first. */
   setControls(controls: Controls): void {
-    this.#from.controls.write(controls);
+    try {
+      this.#from.controls.write(controls);
+    } finally {
+      this.#tidyUp();
+    }
     this.#controls = controls;
   }
 
@@ -197,6 +201,12 @@ export class Keeper {
     if (this.#leftovers.size > 0) this.#from.timers.once("leftovers", STATUS_DELAY_MS, () => this.#removeLeftovers());
   }
 
+  /** What refused writes left in tmp goes as soon as the disk lets it. */
+  #tidyUp(): void {
+    const isTidy = [this.#from.controls.tidy(), this.#from.book().tidy()].every(Boolean);
+    if (!isTidy) this.#from.timers.once("tidy", STATUS_DELAY_MS, () => this.#tidyUp());
+  }
+
   // ------------------------------------------------------------ the index
 
   /** Fills the table from the index; which stages' tasks must be judged again. */
@@ -222,6 +232,7 @@ export class Keeper {
   }
 
   #saveStatus(): void {
+    this.#tidyUp();
     const meta = { ...(this.#saved ? { snapshot: this.#saved } : {}), status: this.#from.status() };
     this.tryToWrite("the status", () => this.#from.index.saveMeta(meta));
   }
@@ -272,6 +283,7 @@ export class Keeper {
       return true;
     } catch (error) {
       if (!isDiskError(error)) throw error;
+      this.#tidyUp();
       const isTold = this.#from.trouble.confirms(error) || this.#refused.has(what);
       this.#refused.add(what);
       if (!isTold) this.#from.log.error({ error: error.message }, `${what} cannot be written now`);

@@ -72,6 +72,11 @@ export class ManifestBook {
     return this.#refused.get(id);
   }
 
+  /** Removes what a refused write of a manifest left in `tmp`; `false` while the disk refuses that. */
+  tidy(): boolean {
+    return this.#store.tidy();
+  }
+
   /** Has any manifest been found that may not be used, since this was last asked? */
   hadRefusals(): boolean {
     const had = this.#hadRefusals;

@@ -29,6 +29,71 @@ test("what the disk would not let be removed from tmp goes as soon as it does", 
   expect(rig.own("tmp")).toEqual([]);
 });
 
+test("a probe of the disk that the disk would not let be removed goes as soon as it does", async () => {
+  const rig = await new EngineRig([echo()]).start();
+  rig.disk.onOperation = (operation, path) => {
+    if (operation === "rename") throw diskError("ENOSPC", path);
+    if (operation === "remove" && path.endsWith("/.probe")) throw diskError("EIO", path);
+  };
+  rig.write("input/1.txt", "a");
+  await rig.pass(20_000);
+  expect(rig.own("tmp")).toContain(".probe");
+  rig.disk.onOperation = (operation, path) => {
+    if (operation === "remove" && path.endsWith("/.probe")) throw diskError("EIO", path);
+  };
+  await rig.pass(60_000);
+  await rig.quiet();
+  expect([rig.text("output/1.txt"), rig.own("tmp")]).toEqual(["out(A)", [".probe"]]);
+  rig.disk.onOperation = undefined;
+  await rig.pass(5000);
+  expect(rig.own("tmp")).toEqual([]);
+});
+
+test.each([".probe", "write-00000000000a"])(
+  "%s that the disk would not let a start remove goes later",
+  async (name) => {
+    const refuses = { now: true };
+    const rig = await stubborn([echo()], refuses).start();
+    rig.disk.write(`${ROOT}/.millrace/tmp/${name}`, "half");
+    rig.kill();
+    await rig.revive();
+    expect(rig.own("tmp")).toEqual([name]);
+    refuses.now = false;
+    await rig.pass(5000);
+    expect(rig.own("tmp")).toEqual([]);
+  },
+);
+
+test("what a refused command left in tmp goes as soon as the disk lets it", async () => {
+  const rig = await new EngineRig([echo()], { hasControlsFile: true }).start();
+  rig.disk.onOperation = (operation, path) => {
+    if (operation !== "write" && path.startsWith(`${ROOT}/.millrace/tmp/`)) throw diskError("EROFS", path);
+  };
+  const { controls } = rig.root;
+  expect(() => rig.root.setControls({ ...controls, held: { upper: "2026-01-01T00:00:00.000Z" } }, [])).toThrow("EROFS");
+  expect(rig.own("tmp")).toHaveLength(1);
+  await rig.pass(3000);
+  expect(rig.own("tmp")).toHaveLength(1);
+  rig.disk.onOperation = undefined;
+  await rig.pass(3000);
+  expect(rig.own("tmp")).toEqual([]);
+});
+
+test("what a refused write of a manifest left in tmp goes, though nothing is written after it", async () => {
+  const rig = await new EngineRig([echo()]).start();
+  const { book } = rig.root;
+  rig.disk.onOperation = (operation, path) => {
+    if (operation !== "write" && path.startsWith(`${ROOT}/.millrace/tmp/write-`)) throw diskError("EROFS", path);
+  };
+  rig.write("input/1.txt", "a");
+  await rig.pass(5000);
+  expect([rig.own("tmp").filter((name) => name.startsWith("write-")).length, book.waiting]).toEqual([1, 1]);
+  rig.disk.onOperation = undefined;
+  await rig.pass(20_000);
+  await rig.quiet();
+  expect([rig.text("output/1.txt"), rig.own("tmp")]).toEqual(["out(A)", []]);
+});
+
 test("what the disk would not let a start remove goes as soon as it does", async () => {
   const refuses = { now: true };
   const rig = await stubborn([echo()], refuses).start();

@@ -35,6 +35,10 @@ export class MemoryManifestStore implements ManifestStore {
   fileOf(id: EntityId): RelPath {
     return `.millrace/manifests/${encodeURIComponent(id)}.json`;
   }
+
+  tidy(): boolean {
+    return true;
+  }
 }
 
 /** The index in memory. */
@@ -81,6 +85,10 @@ export class MemoryControlsStore implements ControlsStore {
 
   write(controls: Controls): void {
     this.#controls = structuredClone(controls);
+  }
+
+  tidy(): boolean {
+    return true;
   }
 }
 

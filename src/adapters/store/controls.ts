@@ -77,6 +77,10 @@ class FileControlsStore implements ControlsStore {
     this.#database.write();
   }
 
+  tidy(): boolean {
+    return this.#file.tidy();
+  }
+
   #load(): void {
     // lowdb keeps what it had when there is nothing to read.
     this.#database.data = null;
@@ -133,6 +137,10 @@ class ControlsFile implements SyncAdapter<Controls | null> {
     if (controls === undefined && this.newerVersion === undefined) this.damage = "is damaged";
     if (controls !== undefined) this.#text = text ?? undefined;
     return controls ?? null;
+  }
+
+  tidy(): boolean {
+    return this.#writer.tidy();
   }
 
   write(controls: Controls | null): void {

@@ -11,6 +11,8 @@ export class DurableWriter {
   readonly #disk: Disk;
   readonly #tempFolder: AbsPath;
   readonly #temp: AbsPath;
+  /** The disk has refused to remove the temp file. */
+  #isLeft = false;
 
   /** `tempFolder` must be on the file system of what is written; it is made when it is not there. */
   constructor(tempFolder: AbsPath, ports: { readonly disk: Disk; readonly random: Random }) {
@@ -19,7 +21,10 @@ export class DurableWriter {
     this.#temp = `${tempFolder}/write-${ports.random.id()}`;
   }
 
-  /** Throws Node's error (ENOSPC, EACCES ...); then the old file is as it was and no temp file is left. */
+  /**
+   * Throws Node's error (ENOSPC, EACCES ...); then the old file is as it was, and no temp file is left unless the disk refuses
+   * its removal, too: then `tidy` is for later.
+   */
   write(path: AbsPath, text: string, options: { readonly sync?: boolean; readonly mode?: number } = {}): void {
     try {
       this.#replace(path, text, options);
@@ -42,18 +47,24 @@ export class DurableWriter {
     try {
       this.#disk.write(this.#temp, text, options);
       this.#disk.rename(this.#temp, path);
+      this.#isLeft = false;
     } catch (error) {
-      this.#removeTemp();
+      this.#isLeft = true;
+      this.tidy();
       throw error;
     }
   }
 
-  #removeTemp(): void {
+  /** Removes what a refused write left in the temp folder; `false` while the disk refuses that. */
+  tidy(): boolean {
+    if (!this.#isLeft) return true;
     try {
       this.#disk.remove(this.#temp);
-    } catch {
-      // The first error says what is wrong; a leftover in the temp folder is removed at the next start.
+      this.#isLeft = false;
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error)) throw error;
     }
+    return !this.#isLeft;
   }
 }
 

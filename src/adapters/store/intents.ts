@@ -9,6 +9,8 @@ const INTENT = "intent.json";
 const INTENT_KEYS = new Set(["version", "batchId", "records"]);
 const RECORD_KEYS = new Set(["taskKey", "entityId", "pattern", "path", "staged", "record", "attempt"]);
 const BATCH_ID = /^[A-Za-z0-9_-]+$/;
+/** Batches, and small files that were not put in their places. */
+const LEFTOVER = /^\.?[A-Za-z0-9_-]+$/;
 
 /** The batch folders of one root: staged results and the intents to commit them. */
 export class FileIntents implements IntentStore {
@@ -57,9 +59,10 @@ export class FileIntents implements IntentStore {
     return { intents, unreadable };
   }
 
-  /** Removes a batch with everything that is staged in it. */
-  remove(batchId: string): void {
-    this.#disk.removeTree(this.batchFolder(batchId));
+  /** Removes a batch with everything that is staged in it, or one of the `leftovers`. */
+  remove(name: string): void {
+    if (!LEFTOVER.test(name)) throw new InternalError(`"${name}" is nothing of ours in tmp`);
+    this.#disk.removeTree(`${this.#folder}/${name}`);
   }
 
   /** Removes everything from the temp folder but the batches with a readable intent; returns the names of what was removed. */
@@ -72,9 +75,9 @@ export class FileIntents implements IntentStore {
     return removed;
   }
 
-  /** The ids in the temp folder that are no batch with a readable intent: what `clear` could not remove. */
+  /** The names in the temp folder that are no batch with a readable intent: what `clear` could not remove. */
   leftovers(): string[] {
-    return this.#names().filter((name) => BATCH_ID.test(name) && typeof this.#read(name) !== "object");
+    return this.#names().filter((name) => LEFTOVER.test(name) && typeof this.#read(name) !== "object");
   }
 
   /** `false` when the disk refuses. */

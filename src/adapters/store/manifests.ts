@@ -43,6 +43,10 @@ export class FileManifestStore implements ManifestStore {
     this.#writer = new DurableWriter(`${root}/.millrace/tmp`, ports);
   }
 
+  tidy(): boolean {
+    return this.#writer.tidy();
+  }
+
   fileOf(id: EntityId): RelPath {
     return `${FOLDER}/${manifestFileName(id, hashBytes)}`;
   }

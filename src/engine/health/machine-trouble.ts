@@ -22,6 +22,8 @@ const SAME_TROUBLE_MS = 5000;
 /** How often a result may find no room although there was some right after; then it is simply too large, and fails. */
 const MOST_SPARED = 3;
 const PROBE_BYTES = 65_536;
+/** How long after the disk has refused to remove the probe that is tried again, in milliseconds. */
+const PROBE_GOES_MS = 5000;
 /** How many files must be openable at once before work goes on. */
 const PROBE_FILES = 8;
 
@@ -184,8 +186,8 @@ export class MachineTrouble {
     try {
       this.#from.disk.remove(probe);
     } catch (error) {
-      // A leftover of the probe is written over by the next one.
       if (!isDiskError(error)) throw error;
+      this.#from.timers.once("probe", PROBE_GOES_MS, () => this.#removeProbe(probe));
     }
   }
 
