@@ -53,6 +53,7 @@ import { MachineTrouble } from "./health/machine-trouble.ts";
 import { Session } from "./health/session.ts";
 import { Settling } from "./watching/settling.ts";
 import { mendSourceRecords } from "./orphans/source-records.ts";
+import { makeSourceFolders } from "./source-folders.ts";
 import { bringIntoForce, StagesInForce } from "./stages.ts";
 import { statusOfRoot } from "./calls/status.ts";
 import { untoldAttempts } from "./untold.ts";
@@ -340,13 +341,12 @@ export class Root {
 
   /** The folders that people are to drop files into. */
   #makeSourceFolders(): void {
-    const { disk, root, log, name } = this.ports;
-    for (const { type, pattern } of this.#stages.topology.stages) {
-      const folder = `${root}/${pattern.base}`;
-      if (type !== "source" || disk.stat(folder) !== undefined) continue;
-      if (!this.#keeper.tryToWrite("a folder for sources", () => disk.makeFolders(folder))) continue;
-      log.info({ folder: `${name}${pattern.base}` }, "made a folder for sources");
-    }
+    makeSourceFolders({
+      ...this.ports,
+      timers: this.#timers,
+      topology: () => this.#stages.topology,
+      tryTo: (write) => this.#keeper.tryToWrite("a folder for sources", write),
+    });
   }
 
   /** Looks at everything and judges what may have changed since the table was saved. */
