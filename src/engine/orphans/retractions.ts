@@ -16,6 +16,7 @@ import type { Journey } from "../journey.ts";
 import { lineageOf } from "./lineage.ts";
 import type { LookSources } from "../look.ts";
 import { MovedSources } from "./moved-sources.ts";
+import { ReturnedSources } from "./returned-sources.ts";
 import { SourceDevices } from "./source-devices.ts";
 import { recordsOfGone, takeAway, type TakeAwayPorts } from "./take-away.ts";
 
@@ -68,6 +69,7 @@ export class Retractions {
   readonly #from: RetractionSources;
   readonly #moved: MovedSources;
   readonly #devices: SourceDevices;
+  readonly #back: ReturnedSources;
   readonly #planned = new Map<TaskKey, Planned>();
   #firstAt: MonoMs = 0;
   #newestAt: MonoMs = 0;
@@ -97,6 +99,7 @@ export class Retractions {
     this.#from = from;
     this.#moved = new MovedSources(from.lookFrom, () => from.facts.book);
     this.#devices = new SourceDevices(from.disk, from.root);
+    this.#back = new ReturnedSources(from.facts);
   }
 
   /** Is anything on its way out? What is frozen is not. */
@@ -115,8 +118,9 @@ export class Retractions {
     const { key } = task;
     const isWanted = verdict.retract || this.#leavesSources(task, verdict);
     if (!isWanted || !this.#from.acts) {
-      if (this.#from.acts) this.#keep(key);
-      return;
+      if (!this.#from.acts) return;
+      this.#back.judged(task, verdict);
+      return this.#keep(key);
     }
     this.#returned.delete(key);
     if (this.#markOf(key) === "frozen" || this.#going.has(key)) return;
@@ -152,7 +156,9 @@ export class Retractions {
   arrived(path: RelPath): void {
     const { table } = this.#from.facts;
     const row = table.find(path);
-    if (row !== undefined && !this.#topology.role(table.roleOf(row)).producer) this.#moved.arrived(path);
+    if (row === undefined || this.#topology.role(table.roleOf(row)).producer) return;
+    this.#moved.arrived(path);
+    this.#back.add(path);
   }
 
   /** Where a vanished source has reappeared. */
@@ -356,6 +362,7 @@ export class Retractions {
       this.#from.journey().replan([today]);
       return false;
     }
+    for (const { path } of result.lineage.gone) this.#back.add(path);
     const isAccepted = this.#markOf(task.key) !== undefined;
     if (isAccepted) this.#keep(task.key);
     const at = clock.monoMs();
