@@ -144,6 +144,8 @@ test(
     await until(() => Object.keys(project.files("output")).length === names.length * MANY);
     expect((await project.run("run")).code).toBe(0);
     expect(project.files("output")).toEqual(expected);
+    const runs = Map.groupBy(await project.attempts(), ({ task }) => task);
+    expect(Math.max(...[...runs.values()].map((of) => of.length))).toBeLessThanOrEqual(2);
   },
 );
 
