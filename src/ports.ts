@@ -302,7 +302,7 @@ export interface IntentStore {
   remove(name: string): void;
   /** Removes everything from `tmp` but batches with a readable intent; returns the names of what was removed. */
   clear(): string[];
-  /** The names in `tmp` that are no batch with a readable intent: what `clear` could not remove. */
+  /** The names in `tmp` that are no batch of this process and none with a readable intent: what `clear` could not remove. */
   leftovers(): string[];
 }
 

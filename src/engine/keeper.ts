@@ -193,6 +193,16 @@ export class Keeper {
     this.#removeLeftovers();
   }
 
+  /** Removes what dead processes left in tmp; what the disk refuses is tried again. */
+  removeLeft(): void {
+    const { intents, timers } = this.#from;
+    const isSeen = this.tryToWrite("what is left in tmp", () =>
+      intents.leftovers().forEach((name) => this.#leftovers.add(name)),
+    );
+    if (!isSeen) timers.once("left", STATUS_DELAY_MS, () => this.removeLeft());
+    this.#removeLeftovers();
+  }
+
   #removeLeftovers(): void {
     for (const batchId of this.#leftovers) {
       if (!this.tryToWrite("what an attempt left in tmp", () => this.#from.intents.remove(batchId))) break;

@@ -322,9 +322,7 @@ export class Root {
     this.#session.begin(() => this.#keeper.save());
     removeCopiesLeft(intents, this.ports.disk, this.ports.root);
     for (const found of recover(intents, this.book, reader, (left) => this.#foundLeft(left))) log.problem(found);
-    this.#keeper.tryToWrite("what is left in tmp", () =>
-      intents.leftovers().forEach((name) => this.#keeper.removeBatch(name)),
-    );
+    this.#keeper.removeLeft();
     this.flushManifests();
     if (changes) this.#makeSourceFolders();
     await this.#scans.watch();

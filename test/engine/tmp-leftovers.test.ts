@@ -64,6 +64,35 @@ test.each([".probe", "write-00000000000a"])(
   },
 );
 
+test("what a start could not even see in tmp goes later, and nothing of the work that has begun meanwhile", async () => {
+  const refuses = { now: false };
+  const rig = await new EngineRig([echo()], {
+    hooks: {
+      before: ({ name, path }) => {
+        if (refuses.now && name === "list" && path === `${ROOT}/.millrace/tmp`) throw diskError("EMFILE", path);
+      },
+      after: () => {},
+    },
+  }).start();
+  rig.disk.makeFolders(`${ROOT}/.millrace/tmp/dead/0`);
+  rig.kill();
+  refuses.now = true;
+  await rig.revive();
+  expect(rig.own("tmp")).toEqual(["dead"]);
+  let finish = (): void => {};
+  rig.scripts.set("upper", () => new Promise((resolve) => (finish = () => resolve(undefined))));
+  rig.write("input/1.txt", "a");
+  await rig.until(() => rig.runner.hanging > 0);
+  const own = rig.own("tmp").filter((name) => name !== "dead");
+  refuses.now = false;
+  await rig.pass(5000);
+  expect([own.length, rig.own("tmp")]).toEqual([1, own]);
+  rig.scripts.clear();
+  finish();
+  await rig.quiet();
+  expect([rig.text("output/1.txt"), rig.own("tmp")]).toEqual(["out(A)", []]);
+});
+
 test("what a refused command left in tmp goes as soon as the disk lets it", async () => {
   const rig = await new EngineRig([echo()], { hasControlsFile: true }).start();
   rig.disk.onOperation = (operation, path) => {

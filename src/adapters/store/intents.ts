@@ -16,6 +16,8 @@ const LEFTOVER = /^\.?[A-Za-z0-9_-]+$/;
 export class FileIntents implements IntentStore {
   readonly #folder: AbsPath;
   readonly #disk: Disk;
+  /** The batches of this process. */
+  readonly #own = new Set<string>();
 
   constructor(root: AbsPath, disk: Disk) {
     this.#folder = `${root}/.millrace/tmp`;
@@ -31,6 +33,7 @@ export class FileIntents implements IntentStore {
   /** Makes a batch's folder and returns it. */
   makeBatch(batchId: string): AbsPath {
     const folder = this.batchFolder(batchId);
+    this.#own.add(batchId);
     this.#disk.makeFolders(folder);
     return folder;
   }
@@ -63,6 +66,7 @@ export class FileIntents implements IntentStore {
   remove(name: string): void {
     if (!LEFTOVER.test(name)) throw new InternalError(`"${name}" is nothing of ours in tmp`);
     this.#disk.removeTree(`${this.#folder}/${name}`);
+    this.#own.delete(name);
   }
 
   /** Removes everything from the temp folder but the batches with a readable intent; returns the names of what was removed. */
@@ -75,9 +79,10 @@ export class FileIntents implements IntentStore {
     return removed;
   }
 
-  /** The names in the temp folder that are no batch with a readable intent: what `clear` could not remove. */
+  /** The names in the temp folder that are no batch of this process and none with a readable intent: what `clear` could not remove. */
   leftovers(): string[] {
-    return this.#names().filter((name) => LEFTOVER.test(name) && typeof this.#read(name) !== "object");
+    const strange = this.#names().filter((name) => LEFTOVER.test(name) && !this.#own.has(name));
+    return strange.filter((name) => typeof this.#read(name) !== "object");
   }
 
   /** `false` when the disk refuses. */
