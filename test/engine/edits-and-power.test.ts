@@ -31,5 +31,9 @@ test("an edit that was moved aside for a result is there after a power cut, in i
     disk.rename(`${ROOT}/.millrace/tmp/0`, `${ROOT}/out/1.txt`);
     disk.powerCut(random);
     expect(texts(memory, ROOT), `seed ${seed}`).toContain("mine");
+    // Where it came from is known, too.
+    if (new TextDecoder().decode(memory.read(`${ROOT}/out/1.txt`)) === "mine") continue;
+    const entries = new FileTrash(ROOT, { disk: memory, clock: new ManualClock(), random }).entries();
+    expect(entries, `seed ${seed}`).toMatchObject([{ path: "out/1.txt", why: "edited by hand, made again" }]);
   }
 });

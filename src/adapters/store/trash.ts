@@ -39,8 +39,8 @@ export class FileTrash implements Trash {
     try {
       // The note goes first: a kill in between leaves a note without a thing, never a thing without its reason.
       const note = formatNote({ path, kept, why, at, ...(of === undefined ? {} : { of }) });
-      this.#disk.write(`${this.#folder(name)}/${NOTE}`, note);
-      // Somebody's own bytes: a result takes their place next, and a power cut may lose a folder that is not on the medium.
+      this.#disk.write(`${this.#folder(name)}/${NOTE}`, note, { sync: of === undefined });
+      // Somebody's own bytes, or a damaged manifest: something takes their place next, and a power cut may lose what is not on the medium.
       if (of === undefined) this.#forceFolders(this.#absolute(kept));
       isCopy = this.#moveOrCopy(this.#absolute(path), this.#absolute(kept));
     } catch (error) {
