@@ -292,7 +292,7 @@ export interface IntentStore {
   makeBatch(batchId: string): AbsPath;
   /** Writes or replaces the batch's intent; whole or not at all. */
   write(intent: Intent, options?: { readonly sync?: boolean }): void;
-  /** What a dead process left. */
+  /** What other processes announced: a dead one, or the owner of the root where this one only looks. */
   readAll(): {
     readonly intents: readonly Intent[];
     /** Warnings for intents that cannot be read, with their folders. */
@@ -300,7 +300,7 @@ export interface IntentStore {
   };
   /** Removes the batch's folder with everything in it, or one of the `leftovers`. */
   remove(name: string): void;
-  /** Removes everything from `tmp` but batches with a readable intent; returns the names of what was removed. */
+  /** Removes everything from `tmp` but batches of this process and those with a readable intent; returns the names of what was removed. */
   clear(): string[];
   /** The names in `tmp` that are no batch of this process and none with a readable intent: what `clear` could not remove. */
   leftovers(): string[];

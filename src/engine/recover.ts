@@ -2,6 +2,10 @@ import { type Problem, problem } from "../core/model/problem.ts";
 import type { Intent, IntentRecord, IntentStore, StateReader } from "../ports.ts";
 import { isDiskError } from "./disk-error.ts";
 import { type ManifestBook, withEntry } from "./manifest-book.ts";
+import type { NamedTimers } from "./named-timers.ts";
+
+/** How long after a refused look at what was left there is another, in milliseconds. */
+const AGAIN_MS = 5000;
 
 /**
  * Finishes what a process that died left behind, from what is on disk alone: an output whose bytes are those of an intent
@@ -38,6 +42,39 @@ export function recover(
   attempt(() => book.flushAll());
   attempt(() => intents.clear());
   return [...new Map(problems.map((found) => [found.message, found])).values()];
+}
+
+/**
+ * The same for a process that goes on: while the disk does not even let it see what was left, it tries again.
+ *
+ * @param onLate told when that was finished later, after work has begun: records may have changed
+ */
+export function recoverSoon(
+  from: {
+    readonly intents: IntentStore;
+    readonly book: ManifestBook;
+    readonly reader: StateReader;
+    readonly timers: NamedTimers;
+  },
+  onFound: (intents: readonly Intent[]) => void,
+  onLate: () => void,
+): readonly Problem[] {
+  let isSeen = false;
+  const problems = recover(from.intents, from.book, from.reader, (left) => {
+    isSeen = true;
+    onFound(left);
+  });
+  const again = (): void => {
+    let isFound = false;
+    const found = (left: readonly Intent[]): void => {
+      isFound = true;
+      onFound(left);
+    };
+    recoverSoon(from, found, onLate);
+    if (isFound) onLate();
+  };
+  if (!isSeen) from.timers.once("recover", AGAIN_MS, again);
+  return problems;
 }
 
 /** Puts the records of one intent into the book; when they are written, the batch is over. */

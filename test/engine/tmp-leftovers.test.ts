@@ -93,6 +93,35 @@ test("what a start could not even see in tmp goes later, and nothing of the work
   expect([rig.text("output/1.txt"), rig.own("tmp")]).toEqual(["out(A)", []]);
 });
 
+test("what a dead process announced is finished when a start that could not see it can", async () => {
+  const refuses = { now: false };
+  const rig = await new EngineRig([echo()], {
+    hooks: {
+      before: ({ name, path }) => {
+        if (refuses.now && name === "list" && path === `${ROOT}/.millrace/tmp`) throw diskError("EIO", path);
+      },
+      after: () => {},
+    },
+  }).start();
+  rig.disk.onOperation = (operation, path) => {
+    if (operation === "rename" && path.includes("/tmp/write-")) throw diskError("EIO", path);
+  };
+  rig.write("input/1.txt", "a");
+  await rig.until(() => rig.text("output/1.txt") !== undefined);
+  rig.kill();
+  rig.disk.onOperation = undefined;
+  refuses.now = true;
+  const dead = rig.own("tmp");
+  await rig.revive();
+  rig.write("input/2.txt", "b");
+  await rig.quiet();
+  expect([rig.text("output/2.txt"), dead.every((name) => rig.own("tmp").includes(name))]).toEqual(["out(B)", true]);
+  refuses.now = false;
+  await rig.pass(10_000);
+  expect([dead.length > 0, rig.own("tmp"), rig.status("output/1.txt")]).toEqual([true, [], "fresh"]);
+  expect(rig.attempts("upper").map((row) => row.result)).not.toContain("failed");
+});
+
 test("what a refused command left in tmp goes as soon as the disk lets it", async () => {
   const rig = await new EngineRig([echo()], { hasControlsFile: true }).start();
   rig.disk.onOperation = (operation, path) => {

@@ -49,11 +49,11 @@ export class FileIntents implements IntentStore {
     this.#disk.sync(this.#folder);
   }
 
-  /** Every intent that is there, by batch id (code units). Folders without one are no batches that began to commit. */
+  /** Every intent of another process, by batch id (code units). Folders without one are no batches that began to commit. */
   readAll(): ReturnType<IntentStore["readAll"]> {
     const intents: Intent[] = [];
     const unreadable: { folder: AbsPath; problem: Problem }[] = [];
-    for (const name of this.#names()) {
+    for (const name of this.#strange()) {
       const found = this.#read(name);
       if (found === "unreadable")
         unreadable.push({ folder: `${this.#folder}/${name}`, problem: unreadableIntent(name) });
@@ -69,10 +69,10 @@ export class FileIntents implements IntentStore {
     this.#own.delete(name);
   }
 
-  /** Removes everything from the temp folder but the batches with a readable intent; returns the names of what was removed. */
+  /** Removes everything from the temp folder but the batches of this process and those with a readable intent; returns the names of what was removed. */
   clear(): string[] {
     const removed: string[] = [];
-    for (const name of this.#names()) {
+    for (const name of this.#strange()) {
       if (typeof this.#read(name) === "object" || !this.#removed(name)) continue;
       removed.push(name);
     }
@@ -81,8 +81,7 @@ export class FileIntents implements IntentStore {
 
   /** The names in the temp folder that are no batch of this process and none with a readable intent: what `clear` could not remove. */
   leftovers(): string[] {
-    const strange = this.#names().filter((name) => LEFTOVER.test(name) && !this.#own.has(name));
-    return strange.filter((name) => typeof this.#read(name) !== "object");
+    return this.#strange().filter((name) => LEFTOVER.test(name) && typeof this.#read(name) !== "object");
   }
 
   /** `false` when the disk refuses. */
@@ -96,8 +95,10 @@ export class FileIntents implements IntentStore {
     }
   }
 
-  #names(): string[] {
-    return (this.#asked(() => this.#disk.list(this.#folder)) ?? []).sort();
+  /** Everything in the temp folder but the batches of this process. */
+  #strange(): string[] {
+    const names = this.#asked(() => this.#disk.list(this.#folder)) ?? [];
+    return names.filter((name) => !this.#own.has(name)).sort();
   }
 
   /** The text; `null` when it cannot be read or is none. */

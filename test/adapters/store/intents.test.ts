@@ -21,6 +21,9 @@ const intent = (batchId: string): Intent => ({
   ],
 });
 
+/** What another process has. */
+const later = (at: StoreRoot): FileIntents => new FileIntents(at.root, at.disk);
+
 const tmp = (at: StoreRoot): string[] => readdirSync(`${at.root}/.millrace/tmp`).sort();
 
 test("intents are read back, by batch id, until their batch is removed", () => {
@@ -32,10 +35,10 @@ test("intents are read back, by batch id, until their batch is removed", () => {
     writeFileSync(`${folder}/staged`, "bytes");
     intents.write(intent(id));
   }
-  expect(intents.readAll()).toEqual({ intents: [intent("b1"), intent("b2")], unreadable: [] });
+  expect(later(at).readAll()).toEqual({ intents: [intent("b1"), intent("b2")], unreadable: [] });
   intents.remove("b1");
   intents.remove("b1");
-  expect(intents.readAll().intents).toEqual([intent("b2")]);
+  expect(later(at).readAll().intents).toEqual([intent("b2")]);
   expect(tmp(at)).toEqual(["b2"]);
 });
 
@@ -48,7 +51,7 @@ test("a batch that did not begin to commit has no intent", () => {
   using at = makeStoreRoot();
   const intents = new FileIntents(at.root, at.disk);
   intents.makeBatch("b1");
-  expect(intents.readAll()).toEqual({ intents: [], unreadable: [] });
+  expect(later(at).readAll()).toEqual({ intents: [], unreadable: [] });
 });
 
 test("an intent is there whole or not at all when the disk fails", () => {
@@ -62,7 +65,7 @@ test("an intent is there whole or not at all when the disk fails", () => {
   const intents = new FileIntents(at.root, disk);
   intents.makeBatch("b1");
   expect(() => intents.write(intent("b1"))).toThrow("ENOSPC");
-  expect(intents.readAll()).toEqual({ intents: [], unreadable: [] });
+  expect(later(at).readAll()).toEqual({ intents: [], unreadable: [] });
 });
 
 test("with sync the file and both folders are forced", () => {
@@ -88,7 +91,7 @@ test("an intent cut at any length is a warning with its folder", () => {
   const text = JSON.stringify(intent("b1"));
   for (let length = 0; length < text.length; length++) {
     writeFileSync(`${folder}/intent.json`, text.slice(0, length));
-    const { intents: read, unreadable } = intents.readAll();
+    const { intents: read, unreadable } = later(at).readAll();
     expect(read).toEqual([]);
     expect(unreadable).toMatchObject([{ folder, problem: { code: "M406", severity: "warning" } }]);
   }
@@ -108,7 +111,7 @@ test.each<[string, (json: ReturnType<typeof plain>) => void]>([
   const json = plain();
   change(json);
   writeFileSync(`${intents.makeBatch("b1")}/intent.json`, JSON.stringify(json));
-  expect(intents.readAll()).toMatchObject({ intents: [], unreadable: [{}] });
+  expect(later(at).readAll()).toMatchObject({ intents: [], unreadable: [{}] });
 });
 
 function plain(): { records: object[] } {
@@ -123,8 +126,21 @@ test("clearing removes leftovers and unreadable batches, and keeps batches with 
   writeFileSync(`${intents.makeBatch("torn")}/intent.json`, "{");
   mkdirSync(`${at.root}/.millrace/tmp/attempt/deep`, { recursive: true });
   writeFileSync(`${at.root}/.millrace/tmp/write-x`, "half");
-  expect(intents.clear()).toEqual(["attempt", "torn", "write-x"]);
+  expect(later(at).clear()).toEqual(["attempt", "torn", "write-x"]);
   expect(tmp(at)).toEqual(["keep"]);
+});
+
+test("the batches of the process itself are nothing that was left behind", () => {
+  using at = makeStoreRoot();
+  const intents = new FileIntents(at.root, at.disk);
+  intents.makeBatch("begun");
+  intents.makeBatch("announced");
+  intents.write(intent("announced"));
+  mkdirSync(`${at.root}/.millrace/tmp/dead`);
+  expect(intents.readAll()).toEqual({ intents: [], unreadable: [] });
+  expect(intents.leftovers()).toEqual(["dead"]);
+  expect(intents.clear()).toEqual(["dead"]);
+  expect(tmp(at)).toEqual(["announced", "begun"]);
 });
 
 test.each(["", "..", "a/b", "a b"])("%j is no batch id", (id) => {
