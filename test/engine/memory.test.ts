@@ -43,7 +43,8 @@ describe("what is kept in memory", () => {
     const error = vi.fn<() => void>();
     const keeper = new Keeper({
       ledger: { add },
-      controls: { read: () => ({ version: 1, held: {}, forced: {} }) },
+      controls: { read: () => ({ version: 1, held: {}, forced: {} }), tidy: () => true },
+      book: () => ({ tidy: () => true }),
       timers: new NamedTimers(clock),
       log: { debug: () => {}, error },
       trouble: { confirms: () => false },
