@@ -61,6 +61,8 @@ export interface CommitPorts {
   readonly mayBeTorn: (stat: Pick<FileStat, "ctimeMs">) => boolean;
   /** Was the manifest of an entity damaged when the machine went down? Then any of its results may have lost its record. */
   readonly lostRecords: (id: EntityId) => boolean;
+  /** Did a process that died announce these bytes for this place? */
+  readonly leftByDead: (path: RelPath, hash: ContentHash) => boolean;
 }
 
 /** The code hash of a result that is in its place and may not be on the medium: no code has it, so it is made again. */
@@ -191,7 +193,7 @@ export class Committer {
     if (current === hash) return this.#ready(attempt, hash, !isSafe);
     const record = this.#recordOf(task);
     const isOurs = record !== undefined && leftBy(record) === current;
-    if (isOurs) return this.#ready(attempt, hash, true);
+    if (isOurs || this.#ports.leftByDead(task.path, current)) return this.#ready(attempt, hash, true);
     // The older result may be back, too, or the manifest be lost that knew what lies there.
     const { mayBeTorn, lostRecords } = this.#ports;
     const isTorn =

@@ -16,6 +16,7 @@ const AGAIN_MS = 5000;
  * are written, by a later flush of the book or by the next start.
  *
  * @param onFound told of the intents before anything is done about them
+ * @param unread gets the batches of which something could not be read now, and loses those that are finished: their intents stay
  * @returns what could not be read or finished there, for the log
  */
 export function recover(
@@ -23,6 +24,7 @@ export function recover(
   book: ManifestBook,
   reader: StateReader,
   onFound: (intents: readonly Intent[]) => void = () => {},
+  unread: Set<string> = new Set(),
 ): readonly Problem[] {
   const problems: Problem[] = [];
   const attempt = (step: () => void): void => {
@@ -37,7 +39,7 @@ export function recover(
     const left = intents.readAll();
     problems.push(...left.unreadable.map((unreadable) => unreadable.problem));
     onFound(left.intents);
-    for (const intent of left.intents) attempt(() => finish(intent, book, reader));
+    for (const intent of left.intents) attempt(() => finish(intent, book, reader, unread));
   });
   attempt(() => book.flushAll());
   attempt(() => intents.clear());
@@ -45,9 +47,9 @@ export function recover(
 }
 
 /**
- * The same for a process that goes on: while the disk does not even let it see what was left, it tries again.
+ * The same for a process that goes on: while the disk does not let it see or read all that was left, it tries again.
  *
- * @param onLate told when that was finished later, after work has begun: records may have changed
+ * @param onLate told when something was finished later, after work has begun: records may have changed
  */
 export function recoverSoon(
   from: {
@@ -59,48 +61,57 @@ export function recoverSoon(
   onFound: (intents: readonly Intent[]) => void,
   onLate: () => void,
 ): readonly Problem[] {
+  const { intents, book, reader, timers } = from;
+  const unread = new Set<string>();
   let isSeen = false;
-  const problems = recover(from.intents, from.book, from.reader, (left) => {
+  const see = (left: readonly Intent[]): void => {
+    if (!isSeen) onFound(left);
     isSeen = true;
-    onFound(left);
-  });
-  const again = (): void => {
-    let isFound = false;
-    const found = (left: readonly Intent[]): void => {
-      isFound = true;
-      onFound(left);
-    };
-    recoverSoon(from, found, onLate);
-    if (isFound) onLate();
   };
-  if (!isSeen) from.timers.once("recover", AGAIN_MS, again);
-  return problems;
+  const again = (): void => {
+    const before = isSeen ? unread.size : Infinity;
+    tryIt();
+    if (isSeen && unread.size < before) onLate();
+  };
+  const tryIt = (): readonly Problem[] => {
+    const problems = recover(intents, book, reader, see, unread);
+    if (!isSeen || unread.size > 0) timers.once("recover", AGAIN_MS, again);
+    return problems;
+  };
+  return tryIt();
 }
 
 /** Puts the records of one intent into the book; when they are written, the batch is over. */
-function finish({ batchId, records }: Intent, book: ManifestBook, reader: StateReader): void {
-  book.hold(batchId);
-  for (const intent of records) adopt(intent, batchId, book, reader);
+function finish({ batchId, records }: Intent, book: ManifestBook, reader: StateReader, unread: Set<string>): void {
+  if (!unread.has(batchId)) book.hold(batchId);
+  unread.add(batchId);
+  const isRead = records.map((intent) => adopt(intent, batchId, book, reader));
+  if (!isRead.every(Boolean)) return;
+  unread.delete(batchId);
   book.release(batchId);
 }
 
+/** `false` when it cannot be told now whether the result is in its place: what tells it cannot be read. */
 function adopt(
   { entityId, pattern, path, record }: IntentRecord,
   batchId: string,
   book: ManifestBook,
   reader: StateReader,
-): void {
-  if (record === null) return;
+): boolean {
+  if (record === null) return true;
   const there = reader.hashNow(path);
-  if (there.is !== "hashed" || there.hash !== record.contentHash) return;
+  if (there.is === "changing" || there.is === "refused") return !["file", "folder"].includes(reader.look(path).is);
+  if (there.is !== "hashed" || there.hash !== record.contentHash) return true;
   const before = book.get(entityId);
   // A manifest of a later release is not ours to write: its output is told by its bytes when that release is back.
-  if (book.refusal(entityId)) return;
+  const refusal = book.refusal(entityId);
+  if (refusal) return refusal.every(({ code }) => code !== "M411");
   const known = Object.hasOwn(before.states, pattern) ? before.states[pattern] : undefined;
   // Times compare only records of the same bytes: a manifest with other bytes is not of what lies there.
   const newer = known?.contentHash === record.contentHash && known.producedAt >= record.producedAt;
-  if (newer) return;
+  if (newer) return true;
   book.put(withEntry(withEntry(before, "states", pattern, record), "failures", pattern, undefined), { batchId });
+  return true;
 }
 
 function unfinished(why: string): Problem {

@@ -45,6 +45,7 @@ import { RootAway } from "./health/root-away.ts";
 import { RootPresence } from "./health/root-presence.ts";
 import { breathe } from "./watching/reconcile.ts";
 import { recoverSoon } from "./recover.ts";
+import { LeftResults } from "./left-results.ts";
 import { Restorer } from "./orphans/restore.ts";
 import { Retractions } from "./orphans/retractions.ts";
 import { Scans } from "./watching/scans.ts";
@@ -117,6 +118,7 @@ export class Root {
   readonly #keeper: Keeper;
   readonly retractions: Retractions;
   readonly #restorer: Restorer;
+  readonly #left = new LeftResults();
   /** Whether files were known before the first look: then those that are new have arrived. */
   #knowsFiles = false;
   readonly #session: Session;
@@ -230,6 +232,7 @@ export class Root {
       isHere: this.#away.isHere,
       trouble: this.#trouble,
       mayBeTorn: (stat: Pick<FileStat, "ctimeMs">) => this.#session.mayBeTorn(stat),
+      leftByDead: (path: string, hash: string) => this.#left.has(path, hash),
       lostRecords: (id: string) => this.#session.lostRecords(this.ports.manifests.fileOf(id), this.ports.trash),
     };
     return new Journey(ports, this.lookFrom, this.facts);
@@ -311,6 +314,7 @@ export class Root {
   #foundLeft(intents: readonly Intent[]): void {
     const { ledger, reader } = this.ports;
     this.#restorer.remember(intents);
+    this.#left.remember(intents);
     this.#keeper.tellLate(untoldAttempts(intents, ledger, reader));
   }
 
