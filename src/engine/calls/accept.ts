@@ -73,10 +73,13 @@ function acceptTask(root: Root, task: Task): string | undefined {
 }
 
 function recordSources(root: Root, task: Task): void {
+  const { topology } = root.stages;
   for (const { stage, path } of task.inputs) {
     const hash = hashIn(root, path);
-    const vars = root.stages.topology.varsOf(stage, path);
+    const vars = topology.varsOf(stage, path);
     if (stage.type !== "source" || hash === null || !vars) continue;
+    // What another stage makes has its own record: it is not taken for right with what is made from it.
+    if (topology.role(topology.roleNumber(path)).producer) continue;
     const manifest = root.book.get(entityIdOf(stage.pattern, vars));
     if (manifest.states[stage.pattern.text]?.contentHash === hash) continue;
     const record = sourceRecord(path, hash, stage.key, ACCEPTED, root.ports.clock.wallMs());
