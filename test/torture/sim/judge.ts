@@ -51,7 +51,7 @@ async function heal(life: Life): Promise<void> {
   if (process.rig.root.pauses.current !== null) process.watchman.complain("paused", "nothing is broken any more");
   await process.quiet();
   life.release();
-  life.makeAcceptedAnew(ACCEPTED);
+  if (!process.isDead) life.makeAcceptedAnew(ACCEPTED);
   for (let round = 0; round < 3; round++) {
     process.now(() => void rig.root.retractions.accept());
     await process.during(() => rig.root.scan());
