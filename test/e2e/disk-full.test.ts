@@ -140,7 +140,10 @@ test("a daemon that was killed is told why it cannot start on a full disk, and l
   expect(refused.code).not.toBe(0);
   expect(refused.stderr).toMatch(/^error M510 .*\/state" is full: .*\n *do: make room there/m);
   const run = await project.start(["run"]).ended;
-  expect([run.code, run.stderr]).toEqual([expect.any(Number), expect.stringMatching(/^error M510 .*is full.*\n *do: make room/m)]);
+  expect([run.code, run.stderr]).toEqual([
+    expect.any(Number),
+    expect.stringMatching(/^error M510 .*is full.*\n *do: make room/m),
+  ]);
   free();
   const daemon = await project.daemon();
   await until(() => project.holds("output/0.txt", text(0)));
