@@ -62,7 +62,7 @@ export const RECORDS_FAULTS: readonly Mutation[] = [
     promise: "P17",
     fault: "recovery writes into a manifest of a later release",
     file: "src/engine/recover.ts",
-    find: "if (book.refusal(entityId)) return;",
+    find: 'if (refusal) return refusal.every(({ code }) => code !== "M411");',
     replace: "",
     tests: ["test/engine/recover.test.ts"],
   },
