@@ -20,14 +20,6 @@ export const COMMIT_FAULTS: readonly Mutation[] = [
   },
   {
     promise: "P1",
-    fault: "recovery leaves what is staged in the temp folder",
-    file: "src/engine/recover.ts",
-    find: "attempt(() => intents.clear());",
-    replace: "",
-    tests: ["test/engine/recover.test.ts", "test/engine/kill.test.ts"],
-  },
-  {
-    promise: "P1",
     fault: "no intent is written before results become visible",
     file: "src/engine/commit.ts",
     find: "this.#ports.intents.write({ version: 1, batchId, records }, { sync });",

@@ -60,14 +60,6 @@ export const RECORDS_FAULTS: readonly Mutation[] = [
   },
   {
     promise: "P17",
-    fault: "recovery writes into a manifest of a later release",
-    file: "src/engine/recover.ts",
-    find: 'if (refusal) return refusal.every(({ code }) => code !== "M411");',
-    replace: "",
-    tests: ["test/engine/recover.test.ts"],
-  },
-  {
-    promise: "P17",
     fault: "the index is believed without its sums",
     file: "src/adapters/store/index-db.ts",
     find: 'if (document.sums.get(name) !== hashBytes(bytes)) throw new Damage(`its part "${name}" is not what was saved`);',
