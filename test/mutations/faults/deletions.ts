@@ -71,7 +71,7 @@ export const DELETIONS_FAULTS: readonly Mutation[] = [
     fault: "the engine does what the guard forbids",
     file: "src/engine/orphans/retractions.ts",
     find: "if (!frozen.has(task.key)) this.#going.set(task.key, task);",
-    replace: "this.#going.set(task.key, task);",
+    replace: "if (frozen.size >= 0) this.#going.set(task.key, task);",
     tests: ["test/engine/retractions.test.ts"],
     only: "the guard",
   },
