@@ -12,7 +12,7 @@ export const NAMES: Readonly<Record<Action, RegExp>> = {
   ENOSPC: /ENOSPC|no space|is full/i,
   EDQUOT: /EDQUOT|quota|is full/i,
   EIO: /EIO|i\/o error|input\/output error/i,
-  EMFILE: /EMFILE|too many (open files|files are open)/i,
+  EMFILE: /EMFILE|too many (open files|files are open)|no more open files/i,
   EACCES: /EACCES|permission denied|readonly|not permitted/i,
   EROFS: /EROFS|read-only|readonly/i,
   SHORT: /(?:)/,
