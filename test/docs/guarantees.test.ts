@@ -45,7 +45,7 @@ describe("a proof", () => {
   const report = (status: string): TestReport => ({
     testResults: [
       {
-        name: "/work/test/a.test.ts",
+        name: "/project/test/a.test.ts",
         assertionResults: [
           { ancestorTitles: ["kills"], title: "cost nothing", status: "passed" },
           { ancestorTitles: [], title: "alone", status },
@@ -71,11 +71,11 @@ describe("a proof", () => {
     ["failed", ["P1: failed: test/a.test.ts > alone"]],
     ["skipped", ["P1: skipped: test/a.test.ts > alone"]],
   ])("that %s is judged so", (status, missing) => {
-    expect(unproven(promisesOf(page), report(status), "/work")).toEqual(missing);
+    expect(unproven(promisesOf(page), report(status), "/project")).toEqual(missing);
   });
 
   test("that nobody ran is missing", () => {
-    expect(unproven(promisesOf(page), { testResults: [] }, "/work")).toEqual([
+    expect(unproven(promisesOf(page), { testResults: [] }, "/project")).toEqual([
       "P1: no such test ran: test/a.test.ts > kills > cost nothing",
       "P1: no such test ran: test/a.test.ts > alone",
     ]);
